@@ -75,7 +75,7 @@ CATALOGUE: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One message to a person: what happened, where, and what to do. ``file`` is relative to the project where it can be."""
+    """One message to a person: what happened, where, what to do. ``file`` is relative to the project if it can be."""
 
     code: str
     message: str

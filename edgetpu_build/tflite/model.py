@@ -37,7 +37,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operator:
-    """``inputs`` may hold -1 (optional input left out). ``kind`` is "CUSTOM" for custom ones, named by ``custom_code``."""
+    """``inputs`` may hold -1 (optional input left out). Custom ones are of ``kind`` "CUSTOM", with a ``custom_code``."""
 
     kind: str
     version: int = 1
