@@ -1,0 +1,41 @@
+"""The guard around the real user's store bites."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import REAL_STORES
+
+
+@pytest.mark.parametrize("store", REAL_STORES)
+def test_the_real_store_cannot_be_touched(store: str) -> None:
+    for touch in (os.listdir, os.mkdir, os.remove, os.utime, lambda path: open(path + "/v1/ac/x")):
+        with pytest.raises(PermissionError, match="touched the real store"):
+            touch(store)
+    with pytest.raises(PermissionError, match="touched the real store"):
+        os.rename(__file__ + ".absent", store)
+
+
+def test_home_and_cache_are_the_tests_own(own_home: Path) -> None:
+    assert Path.home() == own_home
+    for name in ("HOME", "XDG_CACHE_HOME", "EDGETPU_BUILD_CACHE_DIR"):
+        assert Path(os.environ[name]).is_relative_to(own_home)
+    assert not any(Path(store).is_relative_to(own_home) for store in REAL_STORES)
+
+
+def test_children_see_the_same_home(own_home: Path) -> None:
+    code = "import pathlib, os; print(pathlib.Path.home(), os.environ['EDGETPU_BUILD_CACHE_DIR'])"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert [Path(path).is_relative_to(own_home) for path in shown] == [True, True]
+
+
+@given(st.integers())
+def test_properties_have_it_too(number: int) -> None:
+    assert Path.home() != Path(os.path.expanduser("~root"))
