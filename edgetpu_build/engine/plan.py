@@ -54,3 +54,7 @@ class Plan:
 
     units: tuple[Unit, ...]
     warnings: tuple[Diagnostic, ...] = ()
+
+
+def plan(config: Config, root: Path) -> Plan:
+    raise NotImplementedError

@@ -1,0 +1,55 @@
+"""A project as every command sees it: where it is, what it asks for, and the store that serves it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgetpu_build.config.model import Config
+from edgetpu_build.store import Store
+
+LOCK_NAME = "edgetpu.lock"
+PYPROJECT = "pyproject.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """``root`` is a real path. ``env``: the environment that the configuration was read with."""
+
+    root: Path
+    config: Config
+    env: Mapping[str, str]
+    store: Store
+
+    @classmethod
+    def load(cls, root: Path, env: Mapping[str, str]) -> Project:
+        """The project whose pyproject.toml lies in ``root``. Raises ETB2nn with every fault of its configuration."""
+        from edgetpu_build.config.load import load
+        from edgetpu_build.store import open_store
+
+        root = Path(os.path.realpath(root))
+        return cls(root=root, config=load(root, env), env=env, store=open_store(env))
+
+    @property
+    def unpacked_sdist(self) -> bool:
+        """Whether the root is what an sdist unpacks to: then nothing is compiled, and content alone is trusted."""
+        return (self.root / "PKG-INFO").is_file()
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder, from ``start`` up, that has a pyproject.toml with `[tool.edgetpu]`; else the nearest with any.
+
+    Without one: ``start`` itself, so that loading says what is missing.
+    """
+    first: Path | None = None
+    for folder in (start.absolute(), *start.absolute().parents):
+        try:
+            text = (folder / PYPROJECT).read_bytes()
+        except OSError:
+            continue
+        if b"tool.edgetpu" in text or b"edgetpu" in text:
+            return folder
+        first = first or folder
+    return first or start

@@ -1,0 +1,109 @@
+"""The answer to `edgetpu-build build` when nothing changed, at the price of one stat a file.
+
+Imports os and sys alone: everything else would cost more than the work. The last build that found or left a project in
+order wrote an index into the cache; if each file that it names has the same stamp still, there is nothing to do. In all
+other cases ``main`` returns None and the whole machinery decides.
+
+The index is text, one field a line::
+
+    edgetpu-build index 1
+    version of edgetpu-build
+    root of the project
+    settled | racy             racy: some stamp was too young to tell a later change of the same file apart
+    fold                       all stamps in order, folded into one number by ``fold``
+    summary                    what to print
+    path ...                   pyproject.toml, lock, sources, outputs, folders of globs, our own compiler; to the end
+
+Paths are relative to the root or absolute. An index that cannot be read is no index.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+from edgetpu_build import __version__
+
+MAGIC = b"edgetpu-build index 1"
+HARMLESS = "EDGETPU_BUILD_CACHE_DIR"
+_MASK = (1 << 64) - 1
+
+
+def main(argv: list[str]) -> int | None:
+    """Exit code 0 after `build` or `build -q` in a project where nothing changed; None: ask the real one."""
+    if argv not in (["build"], ["build", "-q"], ["build", "--quiet"]) or switched(os.environ):
+        return None
+    try:
+        summary = _fresh(os.environ)
+    except (OSError, ValueError):
+        return None
+    if summary is None:
+        return None
+    if len(argv) == 1:
+        sys.stdout.write(summary + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+def switched(environ: "Mapping[str, str]") -> bool:
+    """Whether a variable is set that may change what a build does."""
+    return any(name.startswith("EDGETPU_BUILD_") and name != HARMLESS for name in environ)
+
+
+def summary(units: int) -> str:
+    """The line that says that there was nothing to do, from here and from the real build alike."""
+    return f"{units} {'unit' if units == 1 else 'units'} up to date"
+
+
+def root_key(path: bytes) -> str:
+    """FNV-1a, 64 bits, of a root's bytes: the name of the project's folder in the cache. Whoever reads checks the root."""
+    key = 0xCBF29CE484222325
+    for byte in path:
+        key = (key ^ byte) * 0x100000001B3 & _MASK
+    return f"{key:016x}"
+
+
+def cache_dir(environ: "Mapping[str, str]") -> str:
+    """Where everything of ours lies that may be deleted: as platformdirs says, without importing it."""
+    chosen = environ.get("EDGETPU_BUILD_CACHE_DIR", "").strip()
+    if chosen:
+        return os.path.abspath(os.path.expanduser(chosen))
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Caches/edgetpu-build/v1")
+    base = environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")
+    return os.path.join(base, "edgetpu-build", "v1")
+
+
+def state_dir(root: str, environ: "Mapping[str, str]") -> str:
+    """The folder of one project in the cache. ``root``: its real path."""
+    return os.path.join(cache_dir(environ), "projects", root_key(os.fsencode(root)))
+
+
+def fold(root: str, paths: list[bytes]) -> int:
+    """Time of change, size, inode and time of inode change of every path, as one number. OSError if one is missing."""
+    here, stat, folded = os.fsencode(root) + b"/", os.stat, 0
+    for path in paths:
+        s = stat(here + path if path[:1] != b"/" else path)
+        folded = hash((folded, s.st_mtime_ns, s.st_size, s.st_ino, s.st_ctime_ns))
+    return folded
+
+
+def _fresh(environ: "Mapping[str, str]") -> str | None:
+    root = _root(os.getcwd())
+    with open(os.path.join(state_dir(root, environ), "index"), "rb", buffering=0) as file:
+        magic, version, where, settled, folded, text, *paths = file.read().split(b"\n")
+    fits = magic == MAGIC and version == __version__.encode() and where == os.fsencode(root) and settled == b"settled"
+    if not fits or not paths or fold(root, paths) != int(folded):
+        return None
+    return text.decode()
+
+
+def _root(folder: str) -> str:
+    while not os.path.exists(os.path.join(folder, "pyproject.toml")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            raise FileNotFoundError("pyproject.toml")
+        folder = parent
+    return folder
