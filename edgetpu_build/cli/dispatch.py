@@ -1,0 +1,105 @@
+"""From words on the command line to an exit code, and the one place where exceptions end.
+
+Theirs (EdgeTpuBuildError) is rendered and gives its code; ours (anything else) is written to a report file, exit 70;
+Ctrl-C is 130. Commands themselves catch nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from edgetpu_build.cli import commands, options, output
+from edgetpu_build.cli.commands import Command
+from edgetpu_build.cli.output import View
+from edgetpu_build.errors import BUG_EXIT, Diagnostic, EdgeTpuBuildError, error
+
+INTERRUPTED = 130
+
+
+def main(argv: list[str]) -> int:
+    """Runs one command; never raises but for the interpreter's own end."""
+    output.prepare()
+    view = View(format=options.wanted("--format", argv, "human"), color=options.wanted("--color", argv, "auto"))
+    _, name, _ = options.split(argv)
+    command = commands.find(name)
+    try:
+        code = _run(argv)
+    except EdgeTpuBuildError as problem:
+        code = output.failed(view, name, problem.diagnostics)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0
+    except Exception as problem:  # noqa: BLE001 the last line of defence: every bug becomes a report file
+        return _bug(view, name, argv, problem)
+    return min(code, 1) if command and command.google_style and not view.json and code != BUG_EXIT else code
+
+
+def _run(argv: list[str]) -> int:
+    leading, name, rest = options.split(argv)
+    if name == "help" and rest:
+        leading, name, rest = [], rest[0], ["--help"]
+    if name in ("", "help"):
+        return _without_command(leading)
+    command = _known(name)
+    if command.later:
+        return _later(command, rest)
+    module = import_module(command.module)
+    parser = options.parser_for(command, module)
+    try:
+        args = options.parse(parser, [*leading, *rest])
+    except SystemExit as end:  # argparse has printed help or a version
+        return int(end.code or 0)
+    result: int = module.run(args)
+    return result
+
+
+def _without_command(leading: list[str]) -> int:
+    if "--version" in leading or "-V" in leading:
+        from edgetpu_build import __version__
+
+        output.emit(f"edgetpu-build {__version__}")
+        return 0
+    if "-h" in leading or "--help" in leading or not leading:
+        output.emit(commands.help_page().rstrip())
+        return 0
+    raise options.usage_error("no command given", "`edgetpu-build --help` lists them")
+
+
+def _known(name: str) -> Command:
+    command = commands.find(name)
+    if command:
+        return command
+    near = options.nearest(name, (c.name for c in commands.COMMANDS))
+    hint = f"did you mean `edgetpu-build {near}`?" if near else "`edgetpu-build --help` lists the commands"
+    raise options.usage_error(f"unknown command `{name}`", hint)
+
+
+def _later(command: Command, rest: list[str]) -> int:
+    if "-h" in rest or "--help" in rest:
+        output.emit(f"edgetpu-build {command.name}: {command.help}.\n\nReserved: it comes with a later version.")
+        return 0
+    raise error(
+        "ETB213",
+        f"`{command.name}` is not available in this version",
+        "it is reserved; `edgetpu-build --help` lists what is",
+    )
+
+
+def _bug(view: View, name: str, argv: list[str], problem: Exception) -> int:
+    from edgetpu_build.cli import bug
+
+    path = bug.write_report(argv, problem)
+    message = f"this is a bug in edgetpu-build: {type(problem).__name__}: {problem}"
+    hint = (
+        f"what happened is in `{path}`; send it with the steps that led here"
+        if path
+        else "its report cannot be written"
+    )
+    output.failed(view, name, [Diagnostic(code="ETB701", message=message, hint=hint)])
+    if not path:
+        import traceback
+
+        traceback.print_exception(problem, file=sys.stderr)
+    return BUG_EXIT
