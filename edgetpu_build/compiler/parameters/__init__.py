@@ -1,0 +1,78 @@
+"""Parameter data of the Edge TPU: what every operator's constants become in an artifact, to the byte.
+
+The one source for sizes (which layers fit on the chip) and for bytes (what an artifact holds). ``layout`` describes one
+operator, ``layers`` all that have parameters. A new kind of operator is one function from a ``Site`` to a ``Draft`` and one
+line in ``RULES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgetpu_build.compiler.parameters import convolution, dense, elementwise, movement, softmax
+from edgetpu_build.compiler.parameters.generation import GENERATIONS
+from edgetpu_build.compiler.parameters.layer import Draft, Layer, Piece
+from edgetpu_build.compiler.parameters.site import Site
+from edgetpu_build.tflite.model import Subgraph
+
+__all__ = ["GENERATIONS", "RULES", "Layer", "Piece", "layers", "layout"]
+
+RULES: dict[str, Callable[[Site], Draft | None]] = {
+    "ADD": elementwise.elementwise,
+    "CONCATENATION": movement.concatenation,
+    "CONV_2D": convolution.convolution,
+    "DEPTHWISE_CONV_2D": convolution.depthwise,
+    "FULLY_CONNECTED": dense.dense,
+    "MUL": elementwise.elementwise,
+    "PAD": movement.pad,
+    "PRELU": elementwise.elementwise,
+    "RESHAPE": movement.reshape,
+    "SOFTMAX": softmax.softmax,
+    "SPLIT": movement.split,
+    "STRIDED_SLICE": movement.strided_slice,
+    "SUB": elementwise.elementwise,
+    "TRANSPOSE": movement.transpose,
+}
+
+
+def layout(subgraph: Subgraph, index: int, *, generation: str, mapped: frozenset[int]) -> Layer | None:
+    """The parameters of operator ``index``, or None where it has none.
+
+    ``generation``: a key of ``GENERATIONS``. ``mapped``: indices of the operators on the Edge TPU, since neighbours on the
+    CPU ask for no layout.
+    """
+    operator = subgraph.operators[index]
+    rule = RULES.get(operator.kind)
+    draft = (
+        rule(Site(subgraph=subgraph, index=index, generation=GENERATIONS[generation], mapped=mapped)) if rule else None
+    )
+    if draft is None:
+        return None
+    size = sum(piece.size for piece in draft.pieces)
+    held = {tensor for piece in draft.pieces for tensor in _held(piece)}
+    constants = (t for t in dict.fromkeys(operator.inputs) if t >= 0 and subgraph.tensors[t].data is not None)
+    return Layer(
+        index=index,
+        kind=operator.kind,
+        size=size,
+        tile_size=draft.chunks * draft.chunk_size or size,
+        chunks=draft.chunks,
+        chunk_size=draft.chunk_size,
+        always_streamed=draft.always_streamed,
+        confidence=draft.confidence,
+        reason=draft.reason,
+        pieces=draft.pieces,
+        absent=tuple(tensor for tensor in constants if tensor not in held),
+    )
+
+
+def layers(subgraph: Subgraph, *, generation: str, mapped: frozenset[int]) -> tuple[Layer, ...]:
+    """Every mapped operator that has parameters, in the order of the file."""
+    found = (layout(subgraph, index, generation=generation, mapped=mapped) for index in sorted(mapped))
+    return tuple(layer for layer in found if layer is not None)
+
+
+def _held(piece: Piece) -> tuple[int, ...]:
+    """The constant tensors in a piece."""
+    header = getattr(piece, "header", None)
+    return (getattr(piece, "tensor", -1), header.bias_tensor if header else -1)

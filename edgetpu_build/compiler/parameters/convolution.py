@@ -1,0 +1,206 @@
+"""CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV: the operator's own weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from edgetpu_build.compiler.parameters import header
+from edgetpu_build.compiler.parameters.diagonal import Diagonal
+from edgetpu_build.compiler.parameters.layer import LANES, Draft, up
+from edgetpu_build.compiler.parameters.matrix import Matrix
+from edgetpu_build.compiler.parameters.site import Site, channels, positions
+from edgetpu_build.tflite.model import Operator, Tensor
+
+
+def convolution(site: Site) -> Draft | None:
+    """CONV_2D with constant weights; the bytes follow from ``matrix``.
+
+    Lanes are spread where a mapped RESHAPE or TRANSPOSE behind it splits the channels off the grid of four.
+    """
+    source, weights = site.input(0), site.input(1)
+    if source is None or weights is None or not constant(weights):
+        return None
+    outputs, height, width, depth = weights.shape
+    piece = Matrix(
+        what="weights",
+        tensor=site.number(1),
+        data=weights.data,
+        outputs=outputs,
+        runs=(depth,) * (height * width),
+        kept=used_taps(site.operator, (height, width), source, site.output),
+        order=spread_lanes(outputs, split(site, site.operator.outputs[0], outputs)),
+        header=header.of(source, weights, (site.number(2), site.input(2)), site.output, outputs, site.generation),
+        zero_points=header.stored_zero_points(weights, outputs),
+        flip=weights.type == "INT8",
+        spatial=positions(source) > 1,
+        repeats_lane=site.generation.repeats_lane,
+    )
+    return of_matrix(piece)
+
+
+def of_matrix(piece: Matrix) -> Draft:
+    """The draft of an operator whose only parameters are one matrix."""
+    taps = len(piece.stored_runs)
+    lanes = f"{piece.lane_count} output channels"
+    if piece.lane_count != piece.outputs:
+        lanes = f"{piece.outputs} output channels spread over {piece.lane_count} lanes"
+    return Draft(
+        pieces=(piece,),
+        chunks=piece.chunks,
+        chunk_size=piece.chunk_size,
+        reason=f"{lanes} x {taps} taps of {piece.runs[0]} channels, {piece.lane_size} bytes a lane",
+    )
+
+
+def depthwise(site: Site) -> Draft | None:
+    """DEPTHWISE_CONV_2D. With one input channel it is a convolution; else each weight takes four bytes (see ``diagonal``)."""
+    source, weights = site.input(0), site.input(1)
+    if source is None or weights is None or not constant(weights):
+        return None
+    _, height, width, count = weights.shape
+    taps = height * width
+    head = header.of(source, weights, (site.number(2), site.input(2)), site.output, count, site.generation)
+    points, flip = header.stored_zero_points(weights, count), weights.type == "INT8"
+    if channels(source) == count:
+        piece = Diagonal(
+            what="weights",
+            tensor=site.number(1),
+            data=weights.data,
+            channels=count,
+            taps=taps,
+            header=head,
+            zero_points=points,
+            flip=flip,
+            repeats_lane=site.generation.repeats_lane,
+        )
+        return Draft(
+            pieces=(piece,), reason=f"{count} channels x {taps} taps, 4 bytes a weight, {piece.lane_size} a channel"
+        )
+    if channels(source) != 1:
+        return None
+    return of_matrix(
+        Transposed(
+            what="weights",
+            tensor=site.number(1),
+            data=weights.data,
+            outputs=count,
+            runs=(1,) * taps,
+            header=head,
+            zero_points=points,
+            flip=flip,
+            spatial=True,
+            repeats_lane=site.generation.repeats_lane,
+        )
+    )
+
+
+class Transposed(Matrix):
+    """A matrix whose model keeps the output channels innermost: the weights of a depthwise convolution of one channel."""
+
+    __slots__ = ()
+
+    def blob(self) -> bytes:
+        from dataclasses import replace
+
+        data, count = bytes(self.data), self.outputs
+        return Matrix.blob(replace(self, data=b"".join(data[row::count] for row in range(count))))
+
+    def unpack(self, blob: bytes | memoryview) -> dict[int, bytes]:
+        found = Matrix.unpack(self, blob)
+        data, taps = found[self.tensor], len(self.runs)
+        found[self.tensor] = b"".join(data[tap::taps] for tap in range(taps))
+        return found
+
+
+def constant(weights: Tensor) -> bool:
+    """Whether the four-dimensional (or for dense layers two-dimensional) weights are quantised and in the file."""
+    return weights.data is not None and weights.quantization is not None and len(weights.data) == prod(weights.shape)
+
+
+def used_taps(operator: Operator, kernel: tuple[int, int], source: Tensor, result: Tensor) -> tuple[int, ...] | None:
+    """The taps that meet a real input value for at least one output: others are dropped. None: all do."""
+    options, same = operator.options, operator.options.get("padding", "SAME") == "SAME"
+    rows, columns = (
+        used(
+            size=kernel[axis],
+            stride=options.get(f"stride_{letter}", 1),
+            dilation=options.get(f"dilation_{letter}_factor", 1),
+            inputs=source.shape[1 + axis],
+            outputs=result.shape[1 + axis],
+            same=same,
+        )
+        for axis, letter in enumerate("hw")
+    )
+    if len(rows) * len(columns) == kernel[0] * kernel[1]:
+        return None
+    return tuple(row * kernel[1] + column for row in rows for column in columns)
+
+
+def used(*, size: int, stride: int, dilation: int, inputs: int, outputs: int, same: bool) -> Sequence[int]:
+    """The taps of one kernel axis that meet an input for some output position. Output o reads o * stride - pad + t * dilation."""
+    reach = (size - 1) * dilation + 1
+    pad = max(0, (outputs - 1) * stride + reach - inputs) // 2 if same else 0
+    return [tap for tap in range(size) if _meets(tap * dilation - pad, stride, inputs, outputs)]
+
+
+def _meets(offset: int, stride: int, inputs: int, outputs: int) -> bool:
+    """Whether offset + o * stride lies in [0, inputs) for an o in [0, outputs)."""
+    first = max(0, -(offset // stride))
+    return first < outputs and offset + first * stride < inputs
+
+
+def spread_lanes(outputs: int, group: int) -> list[int] | None:
+    """The output channel of each lane where channels come in groups of ``group``, each filled up to four; None: as they are."""
+    if not group:
+        return None
+    whole = up(group, 4)
+    lanes = [-1] * (outputs // group * whole)
+    for channel in range(outputs):
+        lanes[channel // group * whole + channel % group] = channel
+    return lanes
+
+
+def split(site: Site, tensor: int, count: int) -> int:
+    """Size of the groups into which mapped operators behind ``tensor`` cut its ``count`` channels; 0: none off the grid.
+
+    A convolution of more than 64 channels in front of a TRANSPOSE keeps its lanes: the TRANSPOSE spreads them itself.
+    """
+    direct = any(_moves_channels(reader, count) for reader in site.behind(tensor))
+    if count > LANES and direct:
+        return 0
+    return _reshaped(site, tensor, count) or _single(site, tensor, count)
+
+
+def _moves_channels(reader: Site, count: int) -> bool:
+    return reader.kind == "TRANSPOSE" and channels(reader.output) != count
+
+
+def _reshaped(site: Site, tensor: int, count: int) -> int:
+    """Groups made by a RESHAPE (its last or last but one dimension, or both) or by a TRANSPOSE (single channels)."""
+    for reader in site.behind(tensor):
+        if reader.kind == "RESHAPE":
+            shape = (1, 1, *reader.output.shape)
+            for size in (shape[-1], shape[-2], shape[-1] * shape[-2]):
+                if 1 < size < count and count % size == 0 and size % 4:
+                    return size
+        elif _moves_channels(reader, count):
+            return 1
+        elif reader.kind in ("QUANTIZE", "LOGISTIC", "TRANSPOSE"):
+            found = _reshaped(reader, reader.operator.outputs[0], count)
+            if found:
+                return found
+    return 0
+
+
+def _single(site: Site, tensor: int, count: int) -> int:
+    """1 where a RESHAPE to a last dimension of 1 takes every channel for itself."""
+    for reader in site.behind(tensor):
+        shape = reader.output.shape
+        if reader.kind == "RESHAPE" and count > 1 and len(shape) > 2 and shape[-1] == 1:
+            return 1
+        if reader.kind in ("QUANTIZE", "LOGISTIC"):
+            found = _single(reader, reader.operator.outputs[0], count)
+            if found:
+                return found
+    return 0

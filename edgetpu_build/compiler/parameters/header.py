@@ -1,0 +1,110 @@
+"""The arrays in front of a chunk's weights: multiplier, bias and zero point, four bytes a lane each.
+
+multiplier (f32): only where the weights have a scale per channel and these lead to different multipliers.
+bias (i32): as in the model; from 15.0 on, an array of equal values over whole groups of four lanes (or of zeros) is left out:
+the value stands in the instruction. zero point (i32, that of the stored bytes): only with a scale per channel.
+Multipliers are f32(f32(s_in * s_w) * f32(1 / s_out)), rounded at each step, which `array('f')` does: products of two
+24-bit mantissas are exact in a double, and for quotients the second rounding is harmless (53 >= 2 * 24 + 2).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from edgetpu_build.compiler.parameters.generation import Generation
+from edgetpu_build.tflite.model import Tensor
+
+SIGN = 0x80  # the chip's bytes are unsigned: INT8 is stored with its top bit flipped
+
+
+def f32(value: float) -> float:
+    """The nearest 32-bit float."""
+    return float(array("f", [value])[0])
+
+
+def reciprocal(value: float) -> float:
+    """f32(1 / value); infinite for 0, which no working model has."""
+    return f32(1 / value) if value else float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """Values per output channel; None: the array is left out. ``zero_points`` are those of the stored bytes.
+
+    ``bias_tensor``: index of the tensor that ``bias`` came from, -1 if it was made up.
+    """
+
+    multipliers: array[float] | None = field(default=None, repr=False)
+    bias: array[int] | None = field(default=None, repr=False)
+    zero_points: array[int] | None = field(default=None, repr=False)
+    bias_tensor: int = -1
+
+    @property
+    def bytes_per_lane(self) -> int:
+        return 4 * len(self.arrays())
+
+    def arrays(self) -> list[tuple[array[float] | array[int], bool]]:
+        """The arrays that are stored, in order; True where a filled-up lane repeats channel 0, else it is 0."""
+        stored: list[tuple[array[float] | array[int], bool]] = []
+        for values, repeated in ((self.multipliers, True), (self.bias, False), (self.zero_points, True)):
+            if values is not None:
+                stored.append((values, repeated))
+        return stored
+
+
+def stored_zero_points(weights: Tensor, count: int) -> Sequence[int]:
+    """Zero point of each output channel's stored bytes."""
+    given = weights.quantization.zero_point if weights.quantization else ()
+    flip = SIGN if weights.type == "INT8" else 0
+    if len(given) != count:
+        return ((given[0] if given else 0) + flip,) * count
+    return [point + flip for point in given]
+
+
+def multipliers(source: Tensor, weights: Tensor, result: Tensor) -> array[float] | None:
+    """One per channel, None where one for all is enough."""
+    scales = weights.quantization.scale if weights.quantization else ()
+    if len(scales) < 2 or not (source.quantization and result.quantization):
+        return None
+    factor, inverse = source.quantization.scale[0], reciprocal(result.quantization.scale[0])
+    products = array("f", [factor * scale for scale in scales])
+    found = array("f", [product * inverse for product in products])
+    return found if len(set(found)) > 1 else None
+
+
+def folded(bias: array[int], generation: Generation) -> bool:
+    """Whether the bias stands in the instruction instead of an array."""
+    if not generation.folds_bias:
+        return False
+    first = bias[0] if bias else 0
+    return (first == 0 or len(bias) % 4 == 0) and bias.count(first) == len(bias)
+
+
+def biases(tensor: Tensor | None, count: int) -> array[int] | None:
+    """The 32-bit values of a constant bias; None where there is none, or not one per channel."""
+    if tensor is None or tensor.data is None or len(tensor.data) != 4 * count:
+        return None
+    return array("i", bytes(tensor.data))
+
+
+def of(
+    source: Tensor,
+    weights: Tensor,
+    bias: tuple[int, Tensor | None],
+    result: Tensor,
+    count: int,
+    generation: Generation,
+) -> Header:
+    """The header of a convolution-like operator with ``count`` output channels; ``bias``: its index and tensor."""
+    per_channel = weights.quantization is not None and len(weights.quantization.scale) > 1
+    values = biases(bias[1], count)
+    if values is not None and folded(values, generation):
+        values = None
+    return Header(
+        multipliers=multipliers(source, weights, result),
+        bias=values,
+        zero_points=array("i", stored_zero_points(weights, count)) if per_channel else None,
+        bias_tensor=bias[0] if values is not None else -1,
+    )

@@ -1,0 +1,184 @@
+"""The segment of a convolution: weights for chunks of up to 64 output channels ("lanes"), each behind its header arrays.
+
+    segment = chunk..., zero bytes up to a multiple of 64
+    chunk   = header array..., weights
+    weights = for each block of input channels, for each kernel tap, for each four input channels: 4 bytes a lane
+
+Input channels are filled up to four with the weights' zero point. Lanes are filled up to four with copies of "no
+weight" (zero point, multiplier of channel 0, bias 0), then to the chunk's width with zeros. Dense layers are convolutions
+with one tap; selection matrices (see ``selection``) are convolutions of ones and zeros. All sizes follow from this layout,
+which was found by regenerating more than 8,000 segments of public artifacts bit for bit.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from edgetpu_build.compiler.parameters import rows
+from edgetpu_build.compiler.parameters.header import SIGN, Header
+from edgetpu_build.compiler.parameters.layer import ALIGNMENT, LANES, up
+
+REPEATED, DEAD = -1, -2  # lanes without an output channel
+FLIP = bytes(value ^ SIGN for value in range(256))
+
+
+def width(outputs: int, *, spatial: bool) -> int:
+    """Lanes of a chunk. ``spatial``: a convolution over more than one position, which can do with four lanes."""
+    if outputs >= LANES:
+        return LANES
+    return 4 if spatial and outputs <= 4 else up(outputs, 16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """``outputs`` rows of weights, in the order and layout of the model, as one segment.
+
+    ``tensor``: index of the weights, -1 if they were made up. ``data``: their TFLite bytes, a row an output channel, cut
+    into ``runs`` (the input channels of one tap each). ``kept``: the taps that are stored, None for all. ``order``: the
+    output channel of each lane, -1 for a lane that only fills up. ``block``: groups of four input channels in an input
+    block, 0 for all. ``flip``: the bytes are INT8. ``zero_points``: of the stored bytes, one a row.
+    """
+
+    what: str
+    tensor: int = -1
+    data: bytes | memoryview = field(repr=False)
+    outputs: int
+    runs: rows.Runs
+    kept: tuple[int, ...] | None = None
+    order: Sequence[int] | None = field(default=None, repr=False)
+    header: Header = Header()
+    zero_points: Sequence[int] = field(repr=False)
+    flip: bool = False
+    spatial: bool = False
+    block: int = 0
+    repeats_lane: bool = True
+    exact: bool = True
+
+    @property
+    def lane_count(self) -> int:
+        return self.outputs if self.order is None else len(self.order)
+
+    @property
+    def stored_runs(self) -> rows.Runs:
+        return self.runs if self.kept is None else tuple(self.runs[tap] for tap in self.kept)
+
+    @property
+    def lane_size(self) -> int:
+        return self.header.bytes_per_lane + rows.padded_length(self.stored_runs)
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.lane_count // LANES)
+
+    @property
+    def chunk_size(self) -> int:
+        """Room in a tile: there, a chunk always has 64 lanes."""
+        return LANES * self.lane_size
+
+    @property
+    def size(self) -> int:
+        return up(self.chunks * width(self.lane_count, spatial=self.spatial) * self.lane_size, ALIGNMENT)
+
+    def blob(self) -> bytes:
+        target = bytearray(self.size)
+        words = memoryview(target).cast("I")
+        self._write_headers(target)
+        data: bytes | memoryview = self.data
+        if self.kept is not None:
+            data = rows.keep(data, self.runs, self.kept, self.outputs)
+        if self.flip:
+            data = bytes(data).translate(FLIP)
+        source = memoryview(rows.pad(data, self.stored_runs, self.zero_points)).cast("I")
+        filler = self._filler()
+        length = self.lane_size // 4 - self.header.bytes_per_lane // 4
+        for start, channel in self._lanes():
+            if channel == DEAD:
+                continue
+            row = filler if channel == REPEATED else source[channel * length : (channel + 1) * length]
+            for there, here in self._moves(start):
+                words[there] = row[here]
+        return bytes(target)
+
+    def unpack(self, blob: bytes | memoryview) -> dict[int, bytes]:
+        found = {} if self.tensor < 0 else {self.tensor: self._weights(memoryview(blob).cast("B").cast("I"))}
+        if self.header.bias_tensor >= 0:
+            found[self.header.bias_tensor] = self._bias(memoryview(blob).cast("B"))
+        return found
+
+    def _weights(self, words: memoryview) -> bytes:
+        length = self.lane_size // 4 - self.header.bytes_per_lane // 4
+        padded = memoryview(bytearray(4 * length * self.outputs)).cast("I")
+        for start, channel in self._lanes():
+            if channel >= 0:
+                row = padded[channel * length : (channel + 1) * length]
+                for there, here in self._moves(start):
+                    row[here] = words[there]
+        data: bytes | bytearray = rows.strip(padded.cast("B"), self.stored_runs, self.outputs)
+        if self.kept is not None:
+            data = rows.restore(data, self.runs, self.kept, self.zero_points)
+        return bytes(data).translate(FLIP) if self.flip else bytes(data)
+
+    def _bias(self, blob: memoryview) -> bytes:
+        bias = array("i", bytes(4 * self.outputs))
+        offset = 0 if self.header.multipliers is None else 4 * self._width
+        for number, lanes in enumerate(self._chunk_lanes()):
+            start = number * self._width * self.lane_size + offset
+            values = blob[start : start + 4 * self._width].cast("i")
+            for lane, channel in enumerate(lanes):
+                if channel >= 0:
+                    bias[channel] = values[lane]
+        return bias.tobytes()
+
+    @property
+    def _width(self) -> int:
+        return width(self.lane_count, spatial=self.spatial)
+
+    def _chunk_lanes(self) -> Iterator[list[int]]:
+        """For each chunk: the output channel of every lane, or REPEATED, or DEAD."""
+        order = range(self.outputs) if self.order is None else self.order
+        fill = REPEATED if self.repeats_lane else DEAD
+        for first in range(0, len(order), LANES):
+            lanes = [fill if channel < 0 else channel for channel in order[first : first + LANES]]
+            lanes += [fill] * (min(self._width, up(len(lanes), 4)) - len(lanes))
+            yield lanes + [DEAD] * (self._width - len(lanes))
+
+    def _lanes(self) -> Iterator[tuple[int, int]]:
+        """(index of the lane's first word of weights in the blob, output channel) of every lane."""
+        wide, head = self._width, self.header.bytes_per_lane // 4
+        for number, lanes in enumerate(self._chunk_lanes()):
+            start = wide * (number * (self.lane_size // 4) + head)
+            for lane, channel in enumerate(lanes):
+                yield start + lane, channel
+
+    def _moves(self, start: int) -> list[tuple[slice, slice]]:
+        """Where a lane's words stand: slices of the blob and of the lane's own row that hold the same."""
+        wide, taps = self._width, len(self.stored_runs)
+        length = self.lane_size // 4 - self.header.bytes_per_lane // 4
+        groups = length // taps
+        if not self.block or self.block >= groups:
+            return [(slice(start, start + wide * (length - 1) + 1, wide), slice(0, length))]
+        moves = []
+        for group in range(groups):
+            first, inside = divmod(group, self.block)
+            many = min(self.block, groups - first * self.block)
+            at = start + wide * (first * self.block * taps + inside)
+            moves.append((slice(at, at + wide * many * (taps - 1) + 1, wide * many), slice(group, length, groups)))
+        return moves
+
+    def _filler(self) -> memoryview:
+        """The row of a lane that only fills up."""
+        size = rows.padded_length(self.stored_runs)
+        return memoryview(bytes([self.zero_points[0] if self.zero_points else 0]) * size).cast("I")
+
+    def _write_headers(self, target: bytearray) -> None:
+        neutral = 1.0 if self.lane_count > LANES else 0.0
+        for number, lanes in enumerate(self._chunk_lanes()):
+            start = number * self._width * self.lane_size
+            for values, repeated in self.header.arrays():
+                first, dead = (values[0] if repeated else 0), (neutral if values.typecode == "f" else 0)
+                row = [values[lane] if lane >= 0 else first if lane == REPEATED else dead for lane in lanes]
+                data = array(values.typecode, row).tobytes()
+                target[start : start + len(data)] = data
+                start += len(data)

@@ -1,0 +1,132 @@
+"""Operators that only move channels, and the selection matrices that this takes.
+
+Nothing is stored while channels stay on the grid of four, or while the operator behind reads them where they are: a
+convolution, a dense layer or a CONCATENATION selects with its own weights.
+"""
+
+from __future__ import annotations
+
+from edgetpu_build.compiler.parameters import joint, selection
+from edgetpu_build.compiler.parameters.layer import LANES, Draft, Piece
+from edgetpu_build.compiler.parameters.site import Site, channels, integers, positions
+from edgetpu_build.tflite.model import Tensor
+
+SELECTING = frozenset({"CONV_2D", "FULLY_CONNECTED", "CONCATENATION"})
+GAPS_TOLERATED = SELECTING | {"ADD", "SPLIT"}
+
+
+def transpose(site: Site) -> Draft | None:
+    """[1, H, W, C] to [1, C, H, W]: channels spread to groups of four, columns collected, packed, and flattened where needed."""
+    source = site.input(0)
+    if source is None or len(source.shape) != 4 or source.shape[0] != 1 or integers(site.input(1)) != (0, 3, 1, 2):
+        return None
+    _, height, width, depth = source.shape
+    maker = site.before(site.number(0))
+    pieces: list[Piece] = []
+    if not (maker and maker.kind == "CONV_2D" and depth <= LANES):
+        pieces.append(selection.spread(depth))
+    pieces += [selection.collect(width), selection.pack(width)]
+    cells = _joined_cells(site, height, width, depth)
+    if cells and width % 4:
+        pieces.append(selection.flatten(cells, width))
+    return _draft(pieces, f"channels to the front: {depth} channels, rows of {width}")
+
+
+def _joined_cells(site: Site, height: int, width: int, depth: int) -> int:
+    """How many rows a RESHAPE behind the TRANSPOSE joins: those of a channel, or all."""
+    joined = 0
+    for reader in site.behind(site.operator.outputs[0]):
+        if reader.kind == "RESHAPE":
+            length = channels(reader.output)
+            joined = (
+                height if length == height * width else depth * height if length == depth * height * width else joined
+            )
+    return joined
+
+
+def reshape(site: Site) -> Draft | None:
+    """[1, h, w, 1] to a vector: cells become channels, up to 16 at a time."""
+    source, maker = site.input(0), site.before(site.number(0))
+    if source is None or maker is None or maker.kind == "QUANTIZE" or len(site.output.shape) != 2:
+        return None
+    if len(source.shape) != 4 or source.shape[3] != 1 or min(source.shape[1:3]) < 2:
+        return None
+    return _draft([selection.gather(positions(source))], f"{positions(source)} cells of one channel become a vector")
+
+
+def concatenation(site: Site) -> Draft | None:
+    """Channels off the grid of four, from the first part that breaks it to the last that is out of step."""
+    readers = list(site.behind(site.operator.outputs[0]))
+    if readers and all(reader.kind in GAPS_TOLERATED for reader in readers):
+        return None
+    parts = list(joint.parts_of(site))
+    while parts and parts[0] % 4 == 0:
+        parts.pop(0)
+    while parts and parts[-1] % 4 == 0 and sum(parts[:-1]) % 4 == 0:
+        parts.pop()
+    if len(parts) < 2:
+        return None
+    return _draft([selection.join(parts, spatial=_spatial(site.output))], f"channels {parts} join off the grid of four")
+
+
+def strided_slice(site: Site) -> Draft | None:
+    """Channels that begin inside a group of four."""
+    source, begin = site.input(0), integers(site.input(1))
+    if source is None or len(begin) != len(source.shape) or _selected_behind(site, site.operator.outputs[0]):
+        return None
+    last = len(begin) - 1
+    first = 0 if site.operator.options.get("begin_mask", 0) >> last & 1 else begin[-1]
+    first += channels(source) if first < 0 else 0
+    spatial = len(source.shape) > 2 and _cells(source) > 1
+    return _shifts(site, [(first, channels(site.output), spatial)])
+
+
+def split(site: Site) -> Draft | None:
+    """Every part that begins inside a group of four. A SPLIT of a CONCATENATION reads the parts themselves."""
+    source, tensors = site.input(1), site.subgraph.tensors
+    if source is None or sum(channels(tensors[t]) for t in site.operator.outputs) != channels(source):
+        return None
+    maker, starts = site.before(site.number(1)), [0]
+    if maker is not None and maker.kind == "CONCATENATION":
+        for part in joint.parts_of(maker)[:-1]:
+            starts.append(starts[-1] + part)
+    first, shifts = 0, []
+    for tensor in site.operator.outputs:
+        if not _selected_behind(site, tensor):
+            inside = first - max(start for start in starts if start <= first)
+            shifts.append((inside, channels(tensors[tensor]), _cells(source) > 1))
+        first += channels(tensors[tensor])
+    return _shifts(site, shifts)
+
+
+def _shifts(site: Site, shifts: list[tuple[int, int, bool]]) -> Draft | None:
+    pieces: list[Piece] = [
+        selection.shift(first % 4, count, spatial=spatial) for first, count, spatial in shifts if first % 4
+    ]
+    return _draft(pieces, "channels that begin inside a group of four move to its start")
+
+
+def pad(site: Site) -> Draft | None:
+    """Padding of channels; padding in space takes none."""
+    source = site.input(0)
+    if source is None or not source.shape or channels(source) == channels(site.output):
+        return None
+    before, after = channels(source), channels(site.output)
+    return _draft([selection.widen(before, after)], f"{before} channels become {after}")
+
+
+def _draft(pieces: list[Piece], reason: str) -> Draft | None:
+    return Draft(pieces=tuple(pieces), reason=f"selection matrices: {reason}") if pieces else None
+
+
+def _selected_behind(site: Site, tensor: int) -> bool:
+    readers = list(site.behind(tensor))
+    return bool(readers) and all(reader.kind in SELECTING for reader in readers)
+
+
+def _cells(tensor: Tensor) -> int:
+    return positions(tensor) * tensor.shape[0] if tensor.shape else 1
+
+
+def _spatial(tensor: Tensor) -> bool:
+    return len(tensor.shape) == 4 and positions(tensor) > 1
