@@ -13,7 +13,7 @@ CompilerChoice = Literal["auto", "builtin", "google"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Upper bounds, None where there is none. Sizes in bytes, ``latency`` in seconds. ``lines``: key -> line that set it."""
+    """Upper bounds, None where there is none. Sizes in bytes, ``latency`` in seconds. ``lines``: key -> its line."""
 
     off_chip: int | None = None
     on_chip: int | None = None
@@ -72,7 +72,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupConfig:
-    """One `[tool.edgetpu.groups.NAME]`: models compiled together, in this order. ``calls``: model -> calls per second."""
+    """One `[tool.edgetpu.groups.NAME]`: models compiled together, in order. ``calls``: model -> calls per second."""
 
     name: str
     models: tuple[str, ...]
@@ -88,7 +88,8 @@ class GroupConfig:
 class Config:
     """A whole `[tool.edgetpu]`, environment twins applied. ``jobs`` 0 means "auto".
 
-    ``hook_enabled``: `[tool.hatch.build.hooks.edgetpu]` stands in the file. ``uses_uv``/``uv_cache_keys``: `[tool.uv]`.
+    ``hook_enabled``: `[tool.hatch.build.hooks.edgetpu]` stands in the file; ``uses_hatchling``: hatchling is the build
+    backend. ``uses_uv``/``uv_cache_keys``: `[tool.uv]`.
     ``frozen``: EDGETPU_BUILD_FROZEN=1. ``warnings`` were found while reading and are shown by every command.
     """
 
@@ -109,6 +110,7 @@ class Config:
     groups: tuple[GroupConfig, ...] = ()
     frozen: bool = False
     hook_enabled: bool = False
+    uses_hatchling: bool = False
     uses_uv: bool = False
     uv_cache_keys: bool = False
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
