@@ -71,6 +71,11 @@ def read_stable(path: StrPath) -> tuple[bytes, Stat]:
     raise error("ETB317", f"`{os.fspath(path)}` changed each time it was read", "build again when it is written")
 
 
+def read_bytes(path: StrPath) -> bytes:
+    """The bytes of a regular file, for readers who can do without it: raises OSError, nothing else."""
+    return _again(lambda: _read(path))[0]
+
+
 def move(source: StrPath, target: StrPath) -> None:
     """Rename within one file system, over whatever file is there. Raises ETB501."""
     with _told("move", source):

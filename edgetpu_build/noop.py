@@ -69,7 +69,7 @@ def cache_dir(environ: "Mapping[str, str]") -> str:
     """Where everything of ours lies that may be deleted: as platformdirs says, without importing it."""
     chosen = environ.get("EDGETPU_BUILD_CACHE_DIR", "").strip()
     if chosen:
-        return os.path.abspath(os.path.expanduser(chosen))
+        return os.path.join(os.path.abspath(os.path.expanduser(chosen)), "v1")
     if sys.platform == "darwin":
         return os.path.expanduser("~/Library/Caches/edgetpu-build/v1")
     base = environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")

@@ -1,1 +1,6 @@
-"""…"""
+"""The content store: what was compiled once is never compiled again. It knows bytes and digests, never models."""
+
+from edgetpu_build.store.content import Counters, Store, open_store
+from edgetpu_build.store.record import Blob, Record
+
+__all__ = ["Blob", "Counters", "Record", "Store", "open_store"]
