@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgetpu_build import units
+from edgetpu_build import noop, units
 from edgetpu_build.engine.outcome import Outcome, UnitOutcome
 from edgetpu_build.figure import Figures
 from edgetpu_build.report import changes, rows, text
@@ -33,6 +33,8 @@ def render(outcome: Outcome, style: Style = PLAIN, *, verbose: bool = False, exp
     ``explain``: the recorded sentence below each unit. Units with nothing to do are left out of long tables unless
     ``verbose``.
     """
+    if outcome.units and not (verbose or explain) and _nothing_happened(outcome):
+        return noop.summary(len(outcome.units))
     shown = _worth_showing(outcome.units, verbose=verbose or explain)
     blocks = [
         table(list(rows.of(shown)), style, explain=explain),
@@ -72,6 +74,12 @@ def summary(outcome: Outcome, style: Style = PLAIN) -> str:
         line += "; wrote `edgetpu.lock`"
     color = "red" if outcome.exit_code else "green"
     return style.paint(line, "bold", color)
+
+
+def _nothing_happened(outcome: Outcome) -> bool:
+    """Then one line says it, the same as the quick answer to a build with nothing to do."""
+    quiet = not (outcome.all_diagnostics or outcome.written or outcome.removed or outcome.lock_changed)
+    return quiet and all(unit.state == "fresh" for unit in outcome.units)
 
 
 def _worth_showing(found: Sequence[UnitOutcome], *, verbose: bool) -> list[UnitOutcome]:

@@ -32,6 +32,7 @@ class Progress:
         self._clock = clock
         self._shown_after = clock() + (_TERMINAL_DELAY if terminal else _PLAIN_DELAY)
         self._last = ""
+        self._done = 0
 
     def __call__(self, message: str) -> None:
         if self._clock() < self._shown_after or message == self._last:
@@ -41,6 +42,12 @@ class Progress:
             self._write(f"\r\x1b[2K{shorten(printable(message), self._columns - 1)}")
         else:
             self._write(f"{printable(message)}\n")
+
+    def unit(self, name: str, doing: str) -> None:
+        """As a build reports: a unit's name and what happens to it; counts those that are done."""
+        self._done += doing == "done"
+        done = f"{self._done} done, " if self._done else ""
+        self(f"{done}{name}: {doing}")
 
     def close(self) -> None:
         """The terminal's line is free again."""

@@ -1,0 +1,33 @@
+"""The project that a command works on."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from edgetpu_build.cli.output import View
+from edgetpu_build.engine.project import Project, find_root
+from edgetpu_build.errors import error
+
+
+def root(args: Namespace) -> Path:
+    """`--project`, which must be a folder, or the nearest one above with `[tool.edgetpu]`."""
+    if args.project is None:
+        return find_root(Path.cwd())
+    folder = Path(args.project)
+    if not folder.is_dir():
+        raise error(
+            "ETB214", f"`--project {args.project}` is not a folder", "name the folder that holds pyproject.toml"
+        )
+    return folder
+
+
+def load(args: Namespace) -> Project:
+    return Project.load(root(args), os.environ)
+
+
+def view(args: Namespace, project: Project) -> View:
+    """The view with the folder that was found, so that annotations point into the repository."""
+    return replace(View.of(args), project=str(project.root))
