@@ -1,8 +1,8 @@
 """The versions of Google's compiler that we can speak for: what each writes, refuses and calls itself.
 
-Table 3 of the manual gives the runtime that a compiler asks for by default (``rules``); the number inside the files that
-it writes (``writes``) is lower for 2.0 to 15.0, as the files themselves show. Which operators a compiler maps follows
-the former.
+Table 3 of the manual gives the runtime that a compiler asks for by default (``rules``); the number inside the files
+that it writes (``writes``) is lower for 2.0 to 15.0, as the files themselves show. Which operators a compiler maps
+follows the former.
 """
 
 from __future__ import annotations
@@ -75,9 +75,16 @@ NAMES: tuple[str, ...] = tuple(dict.fromkeys(known.name for known in GENERATIONS
 
 
 def generation(version: str) -> Generation:
-    """The compiler called "16.0", "16" or "16.0.384591198"; ETB402 with the nearest known one otherwise."""
+    """The compiler called "16.0", "16" or "16.0.384591198"; ETB402 with the nearest known one otherwise.
+
+    A build that is not in the table stands for its release: "16.0.385455049" is predicted as 16.0.
+    """
+    for known in GENERATIONS:
+        if version == known.version:
+            return known
+    release = ".".join([*version.split("."), "0"][:2])
     for known in reversed(GENERATIONS):
-        if version in (known.name, known.version, known.name.removesuffix(".0")):
+        if release == known.name:
             return known
     near = _nearest(version)
     raise error(

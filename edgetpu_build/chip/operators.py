@@ -1,4 +1,4 @@
-"""The operators of TensorFlow Lite as the Edge TPU toolchain sees them: which are mapped, since when, up to which version.
+"""The operators of TensorFlow Lite as the Edge TPU toolchain sees them: which are mapped, since when, which versions.
 
 Sources: Google's table of supported operations and its runtime notes ("page"), operators found inside files that the
 compiler wrote ("files"), its operator logs ("logs"), and error messages quoted in public threads ("threads").
@@ -13,7 +13,7 @@ from edgetpu_build.chip.generations import GENERATIONS, Generation
 
 @dataclass(frozen=True, slots=True)
 class OperatorFacts:
-    """``since``: oldest runtime that has the operator. ``compiler``: name of the first compiler that maps it, "" for all.
+    """``since``: oldest runtime that has the operator. ``compiler``: the first compiler that maps it, "" for all.
 
     ``source`` is the best evidence that it is mapped; "page" alone means that nobody was seen to use it.
     """

@@ -1,8 +1,8 @@
 """Why an operator does not go to the Edge TPU: one function for each rule, in Google's order of precedence.
 
-A rule's docstring starts with the sentence that must hold, formatted from the constants that its code tests; what follows
-is where the rule is known from. The same text makes the message, the rule's page, and its row in the table of `ops`.
-Rules look at one operator; which of the operators that pass are mapped together is ``compiler.placement``'s business.
+A rule's docstring starts with the sentence that must hold, formatted from the constants that its code tests; what
+follows is where the rule is known from. The same text makes the message, the rule's page, and its row in `ops`. Rules
+look at one operator; which of the operators that pass are mapped together is ``compiler.placement``'s business.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal
 
 from edgetpu_build.chip import operators
 from edgetpu_build.chip.facts import (
+    CHANNEL_ALIGNMENT,
     INNER_DIMENSIONS,
     KIB,
     MIB,
@@ -40,6 +41,8 @@ EIGHT_BIT = ("INT8", "UINT8")
 SIGNED_SINCE = 12  # runtime; with an older one no INT8 tensor passes (threads: `-m 10` maps nothing)
 DILATED_DEPTHWISE_SINCE = 13  # runtime (models page)
 TILE_KIB = TILE_ACTIVATION_BYTES // KIB
+ANY_AXIS_SINCE = 13  # runtime; before, PAD and MEAN work on rows and columns only (models page)
+MEAN_POSITIONS = 16_384
 CHIP_ACTIVATION_MIB = TILES * TILE_ACTIVATION_BYTES // MIB
 SOFTMAX_LENGTH = 16_384  # longest seen mapped; the models page says 16,000
 BILINEAR_FACTOR = 8
@@ -205,8 +208,8 @@ def _signed_type(case: Case) -> Broken | None:
 def _kind(case: Case) -> Broken | None:
     """the operator must be one that the Edge TPU has in the asked runtime
 
-    Known: 84 operators of 4 models (GATHER, GATHER_ND, UNPACK) and logs (LEAKY_RELU, HARD_SWISH, TRANSPOSE before 16.0);
-    none against. The table of operators says since when there is which."""
+    Known: 84 operators of 4 models (GATHER, GATHER_ND, UNPACK) and logs (LEAKY_RELU, HARD_SWISH, TRANSPOSE before
+    16.0); none against. The table of operators says since when there is which."""
     if operators.available(case.kind, case.generation, case.runtime):
         return None
     facts = operators.OPERATORS.get(case.kind)
@@ -227,8 +230,8 @@ def _kind(case: Case) -> Broken | None:
 def _version(case: Case) -> Broken | None:
     """the operator's version must be one that the compiler maps
 
-    Known: 3 operators of two logs (RESIZE_NEAREST_NEIGHBOR 3 up to 15.0), and threads. A version that the compiler cannot
-    even load fails the whole model instead."""
+    Known: 3 operators of two logs (RESIZE_NEAREST_NEIGHBOR 3 up to 15.0), and threads. A version that the compiler
+    cannot even load fails the whole model instead."""
     limit = operators.highest_placed_version(case.kind, case.generation)
     if limit is None or case.operator.version <= limit:
         return None
@@ -426,6 +429,132 @@ def _slice_mask(case: Case) -> Broken | None:
     return None
 
 
+@_rule("dense-input", LIMIT, "fitted")
+def _dense_input(case: Case) -> Broken | None:
+    """the input of a FULLY_CONNECTED must not exceed the {TILE_KIB} KiB of one tile
+
+    Known: 24 files of a sweep over four-dimensional inputs: 112x112x16 is refused, 64x64x16 is mapped. It agrees with
+    rule `single-row`, as if the layer took its input as one row of vectors."""
+    if case.kind != "FULLY_CONNECTED" or not case.data or elements(case.data[0]) <= TILE_ACTIVATION_BYTES:
+        return None
+    tensor = case.data[0]
+    hint = "use a CONV_2D with a 1x1 kernel for a layer at every position"
+    return _about(tensor, f"of shape {shape_text(tensor)} takes {elements(tensor):,} bytes", hint)
+
+
+@_rule("fused-activation", LIMIT, "documented")
+def _fused_activation(case: Case) -> Broken | None:
+    """pooling and CONCATENATION must have no fused activation
+
+    Known: the page. None of the 790 operators seen has one."""
+    if case.kind not in ("AVERAGE_POOL_2D", "MAX_POOL_2D", "CONCATENATION"):
+        return None
+    activation = case.operator.options.get("fused_activation_function", "NONE")
+    if activation == "NONE":
+        return None
+    return Broken(observed=f"{case.kind} has a fused {activation}", hint="put the activation before it")
+
+
+@_rule("constant-part", LIMIT, "documented")
+def _constant_part(case: Case) -> Broken | None:
+    """a CONCATENATION with a constant must have two inputs and a constant of zeros
+
+    Known: the page."""
+    constants = [tensor for tensor in case.inputs if tensor.data is not None]
+    if case.kind != "CONCATENATION" or not constants:
+        return None
+    if len(case.inputs) == 2 and len(constants) == 1 and _is_zero(constants[0]):
+        return None
+    return _about(constants[0], f"is one of {len(case.inputs)} inputs", "use PAD, or add the constant afterwards")
+
+
+@_rule("weights-format", LIMIT, "documented")
+def _weights_format(case: Case) -> Broken | None:
+    """FULLY_CONNECTED must have weights in the default format
+
+    Known: the page. All 4,757 operators seen have it."""
+    layout = case.operator.options.get("weights_format", "DEFAULT")
+    if case.kind != "FULLY_CONNECTED" or layout == "DEFAULT":
+        return None
+    return Broken(observed=f"its weights are {layout}", hint="convert again for the default CPU kernels")
+
+
+@_rule("prelu-alpha", LIMIT, "documented")
+def _prelu_alpha(case: Case) -> Broken | None:
+    """PRELU must have one alpha for each channel
+
+    Known: the page. All 66 operators seen have."""
+    alpha = case.slot(1)
+    if case.kind != "PRELU" or alpha is None or all(size == 1 for size in alpha.shape[:-1]):
+        return None
+    return _about(alpha, f"has the shape {shape_text(alpha)}", "set `shared_axes=[1, 2]` in the Keras layer")
+
+
+@_rule("reduce-batch", LIMIT, "documented")
+def _reduce_batch(case: Case) -> Broken | None:
+    """a reduction must not run over the batch
+
+    Known: the page. Dimension 0 of a tensor with three dimensions is no batch: SUM over it is mapped in some 40 models."""
+    axes = _reduced(case)
+    if not any(axis < len(case.data[0].shape) - INNER_DIMENSIONS for axis in axes):
+        return None
+    return _about(case.data[0], "is reduced over its batch", "name the other axes only")
+
+
+@_rule("mean-channels", LIMIT, "documented")
+def _mean_channels(case: Case) -> Broken | None:
+    """MEAN over channels needs a multiple of {CHANNEL_ALIGNMENT} of them, and runtime {ANY_AXIS_SINCE} or newer
+
+    Known: the page. The 4 operators seen have multiples of 4."""
+    if case.kind != "MEAN" or not any(axis == len(case.data[0].shape) - 1 for axis in _reduced(case)):
+        return None
+    channels = inner(case.data[0])[-1]
+    if channels % CHANNEL_ALIGNMENT == 0 and case.runtime >= ANY_AXIS_SINCE:
+        return None
+    found = f"has {channels} channels and the runtime is {case.runtime}"
+    return _about(case.data[0], found, "average rows and columns, or use a CONV_2D of constant weights")
+
+
+@_rule("mean-size", LIMIT, "fitted")
+def _mean_size(case: Case) -> Broken | None:
+    """MEAN must not average more than {MEAN_POSITIONS:,} positions
+
+    Known: two threads: 256x128 positions are refused, 64x128 are mapped. The number between them is a guess."""
+    axes = _reduced(case) if case.kind == "MEAN" else ()
+    count = math.prod(case.data[0].shape[axis] for axis in axes) if axes else 0
+    if count <= MEAN_POSITIONS:
+        return None
+    hint = "split this MEAN: average bands of rows first, then the averages"
+    return _about(case.data[0], f"is averaged over {count:,} positions", hint)
+
+
+@_rule("pad-dimension", LIMIT, "documented")
+def _pad_dimension(case: Case) -> Broken | None:
+    """PAD must not touch the batch, nor channels before runtime {ANY_AXIS_SINCE}
+
+    Known: the page. 15.0 pads channels in 14 operators; all others seen pad rows and columns."""
+    amounts = integers(case.slot(1)) if case.kind == "PAD" else ()
+    padded = [any(amounts[2 * i : 2 * i + 2]) for i in range(len(amounts) // 2)]
+    outer = any(padded[:-INNER_DIMENSIONS])
+    channels = bool(padded) and padded[-1] and case.runtime < ANY_AXIS_SINCE
+    if not outer and not channels:
+        return None
+    return Broken(observed=f"it pads {'the batch' if outer else 'channels'}", hint="use CONCATENATION with zeros")
+
+
+@_rule("squeeze-inner", LIMIT, "documented")
+def _squeeze_inner(case: Case) -> Broken | None:
+    """SQUEEZE takes leading ones away only, before runtime {ANY_AXIS_SINCE}
+
+    Known: the page."""
+    if case.kind != "SQUEEZE" or case.runtime >= ANY_AXIS_SINCE or not case.data or not case.outputs:
+        return None
+    before, after = case.data[0].shape, case.outputs[0].shape
+    if before[len(before) - len(after) :] == after:
+        return None
+    return _about(case.data[0], f"of shape {shape_text(case.data[0])} is squeezed inside", "use RESHAPE")
+
+
 # What the rules measure.
 
 
@@ -479,6 +608,21 @@ def _resized(case: Case) -> tuple[tuple[int, int], tuple[int, int]] | None:
         return None
     before, after = inner(case.data[0])[:2], inner(case.outputs[0])[:2]
     return None if before == after else (before, after)
+
+
+def _reduced(case: Case) -> tuple[int, ...]:
+    """The dimensions that a reduction takes away, counted from the front."""
+    if case.kind not in ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN") or not case.data:
+        return ()
+    rank = len(case.data[0].shape)
+    axes = (axis + rank if axis < 0 else axis for axis in integers(case.slot(1)))
+    return tuple(sorted({axis for axis in axes if 0 <= axis < rank}))
+
+
+def _is_zero(tensor: Tensor) -> bool:
+    """Whether every element of an 8-bit constant stands for 0."""
+    zero = tensor.quantization.zero_point[0] & 0xFF if tensor.quantization else 0
+    return tensor.data is not None and bytes(tensor.data).count(zero) == len(tensor.data)
 
 
 def _dilations(case: Case) -> list[int]:

@@ -1,10 +1,10 @@
 """Which operators become an Edge TPU operator, and for each other one the reason.
 
-Every operator is first tested alone (``chip.rules``). Then the graph falls into epochs: all operators of one sort (able or
-unable) that can run before one of the other sort must. The first epoch of able operators becomes the Edge TPU operator;
-with several subgraphs allowed, every one does. It is never the largest that is taken, and an able operator after an
-unable one in the file still comes along if it does not depend on it. This is how TensorFlow Lite divides a graph for its
-delegates, and all public compiles agree with it.
+Every operator is first tested alone (``chip.rules``). Then the graph falls into epochs: all operators of one sort
+(able or unable) that can run before one of the other sort must. The first epoch of able operators becomes the Edge TPU
+operator; with several subgraphs allowed, every one does. It is never the largest that is taken, and an able operator
+after an unable one in the file still comes along if it does not depend on it. This is how TensorFlow Lite divides a
+graph for its delegates, and all public compiles agree with it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GAINS_SHOWN = 8  # blockers whose gain is computed; each costs one pass over the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """``operators``: one result each, in file order. ``partitions``: each an Edge TPU operator, indices in file order."""
+    """``operators``: one each, in file order. ``partitions``: each an Edge TPU operator, its indices in file order."""
 
     operators: tuple[OperatorResult, ...]
     partitions: tuple[tuple[int, ...], ...]
@@ -69,7 +69,7 @@ def place(
 
 
 def consumers(subgraph: Subgraph, tensors: Iterable[str]) -> frozenset[int]:
-    """The operators that read the tensors with these names, as `-i` wants them stopped at; ETB310 for an unknown name."""
+    """The operators that read the named tensors, at which `-i` wants mapping to stop; ETB310 for an unknown name."""
     numbers: dict[str, int] = {tensor.name: i for i, tensor in enumerate(subgraph.tensors)}
     wanted = set()
     for name in tensors:
