@@ -13,13 +13,15 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from edgetpu_build import __version__, noop
+
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")
 
 
 def write_report(argv: list[str], problem: BaseException) -> str:
     """The path of the new file, "" if there is nowhere to write it. In the cache folder, else the temporary one."""
     text = report(argv, problem)
-    for folder in (_cache_folder(), Path(tempfile.gettempdir())):
+    for folder in (Path(noop.cache_dir(os.environ)) / "bugs", Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             handle, path = tempfile.mkstemp(prefix="bug-", suffix=".txt", dir=folder)
@@ -33,8 +35,6 @@ def write_report(argv: list[str], problem: BaseException) -> str:
 
 def report(argv: list[str], problem: BaseException) -> str:
     """Version, command, platform, names of our variables, traceback."""
-    from edgetpu_build import __version__
-
     variables = sorted(name for name in os.environ if name.startswith("EDGETPU_BUILD_"))
     lines = [
         f"edgetpu-build {__version__}",
@@ -46,12 +46,3 @@ def report(argv: list[str], problem: BaseException) -> str:
         "".join(traceback.format_exception(problem)),
     ]
     return _CREDENTIALS.sub("://…@", "\n".join(lines))
-
-
-def _cache_folder() -> Path:
-    wanted = os.environ.get("EDGETPU_BUILD_CACHE_DIR")
-    if wanted:
-        return Path(wanted) / "bugs"
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("edgetpu-build")) / "bugs"
