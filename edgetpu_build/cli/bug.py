@@ -13,7 +13,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from edgetpu_build import __version__, noop
+from edgetpu_build import __version__
+from edgetpu_build.store.layout import root_of
 
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")
 
@@ -21,7 +22,7 @@ _CREDENTIALS = re.compile(r"://[^/\s@]+@")
 def write_report(argv: list[str], problem: BaseException) -> str:
     """The path of the new file, "" if there is nowhere to write it. In the cache folder, else the temporary one."""
     text = report(argv, problem)
-    for folder in (Path(noop.cache_dir(os.environ)) / "bugs", Path(tempfile.gettempdir())):
+    for folder in (Path(root_of(os.environ)) / "bugs", Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             handle, path = tempfile.mkstemp(prefix="bug-", suffix=".txt", dir=folder)
