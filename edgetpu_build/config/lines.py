@@ -27,6 +27,13 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     return scan.lines
 
 
+def sections(text: str) -> list[tuple[KeyPath, int]]:
+    """Tables in the order of their headers, each with the offset where its last statement ends; the first is ()."""
+    scan = _Scan(text)
+    scan.document()
+    return scan.sections
+
+
 class _Scan:
     """A position in the text, and the lines found so far."""
 
@@ -35,6 +42,7 @@ class _Scan:
         self.at = 0
         self.lines: dict[KeyPath, int] = {}
         self.tables: dict[KeyPath, int] = {}  # arrays of tables -> how many elements
+        self.sections: list[tuple[KeyPath, int]] = [((), 0)]
         self._counted = 0
         self._line = 1
 
@@ -43,8 +51,10 @@ class _Scan:
         while self._skip():
             if self.text[self.at] == "[":
                 here = self._header()
+                self.sections.append((here, self.at))
             else:
                 self._assignment(here)
+                self.sections[-1] = (here, self.at)
 
     def _skip(self) -> bool:
         """Over blanks, newlines and comments; False at the end."""
