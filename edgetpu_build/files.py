@@ -65,7 +65,8 @@ def read_stable(path: StrPath) -> tuple[bytes, Stat]:
     """
     with _told("read", path):
         for _ in range(_ATTEMPTS):
-            data, before, after = _again(lambda: _read(path))
+            data, before = _again(lambda: _read(path))
+            after = os.stat(path)
             if _same(before, after) and len(data) == after.st_size:
                 return data, after
     raise error("ETB317", f"`{os.fspath(path)}` changed each time it was read", "build again when it is written")
@@ -181,15 +182,17 @@ def _reflink(fd: int, twin: StrPath) -> bool:
     return True
 
 
-def _read(path: StrPath) -> tuple[bytes, Stat, Stat]:
-    """Bytes, stat before, stat after. Opened without blocking: a FIFO must not hang a build."""
+def _read(path: StrPath) -> tuple[bytes, Stat]:
+    """Bytes, and the stat from before. Opened without blocking: a FIFO must not hang a build."""
     fd = os.open(path, os.O_RDONLY | _BINARY | _NONBLOCK)
     try:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        with open(fd, "rb", buffering=0, closefd=False) as file:
-            return file.readall(), before, os.stat(path)
+        pieces = [os.read(fd, before.st_size + 1)]
+        while pieces[-1] and sum(map(len, pieces)) != before.st_size:
+            pieces.append(os.read(fd, 1 << 20))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), before
     finally:
         os.close(fd)
 

@@ -206,16 +206,17 @@ class Store:
 
 def open_store(env: Mapping[str, str], *, clock: Clock = time.time) -> Store:
     """The store that the environment names; nothing is read or written yet. ETB205 for a size that is none."""
-    return Store(layout.root_of(env), limit=_limit(env.get("EDGETPU_BUILD_CACHE_SIZE", "")), clock=clock)
+    size = env.get("EDGETPU_BUILD_CACHE_SIZE", "")
+    limit = size_limit(size, "EDGETPU_BUILD_CACHE_SIZE") if size else DEFAULT_LIMIT
+    return Store(layout.root_of(env), limit=limit, clock=clock)
 
 
-def _limit(text: str) -> int:
-    if not text:
-        return DEFAULT_LIMIT
+def size_limit(text: str, asked_by: str) -> int:
+    """Bytes of "2147483648" or "2048 MiB". ETB205, naming who asked, for anything else."""
     if text.isdecimal():
         return int(text)
     try:
         return parse_size(text)
     except ValueError:
         allowed = f"a number of bytes, or one followed by {' '.join(SIZES)}"
-        raise error("ETB205", f"`EDGETPU_BUILD_CACHE_SIZE` is `{text}`; allowed: {allowed}") from None
+        raise error("ETB205", f"`{asked_by}` is `{text}`; allowed: {allowed}") from None

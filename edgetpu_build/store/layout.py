@@ -6,6 +6,7 @@
     v1/locks/<2 hex>.lock, store.lock      empty, never removed: only ever locked (``locks.py``)
     v1/quarantine/<name>.<8 hex>           what was found damaged, kept for a day
     v1/projects/<16 hex>/                  what is known of one checkout (``state.py``)
+    v1/bugs/                               reports of crashes of ours (written by the command line)
     v1/maintained                          empty; its time is that of the last clean-up
 
 A layout that an older version could not use gets a folder of its own, so versions share a machine.
@@ -32,8 +33,11 @@ SIGNPOSTS = {
 
 
 def root_of(env: Mapping[str, str]) -> str:
-    """The folder of this layout's version: the one that the environment asks for, else in the user's cache."""
-    return noop.cache_dir(env)
+    """The folder of this layout's version: the one that the environment asks for, else in the user's cache.
+
+    ``noop`` is the one source of it: the build with nothing to do finds a project's folder without importing this.
+    """
+    return os.path.dirname(os.path.dirname(noop.state_dir("", env)))
 
 
 def is_digest(name: str) -> bool:

@@ -21,7 +21,7 @@ from edgetpu_build.store.content import Store
 from edgetpu_build.store.record import DamagedError, decode
 
 HOUR = 3600.0
-PROJECT_AGE = 90 * files.DAY
+_ASIDE = {"quarantine": files.DAY, "projects": 90 * files.DAY, "bugs": 90 * files.DAY}  # folder -> seconds kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +117,11 @@ def prune(store: Store, limit: int | None = None, blocked: Callable[[], None] | 
 
 def clear(store: Store, blocked: Callable[[], None] | None = None) -> Removed:
     """Remove everything but the lock files. Waits for running builds. Raises ETB501."""
-    with store.locks.whole(wait=True, blocked=blocked) as held:
+    with store.locks.whole(wait=True, blocked=blocked):
         everything = _prune(store, -1, certain=True)
         rest = [entry for kind in layout.KINDS for entry in layout.entries(store.root, kind)]
-        rest += layout.scan(f"{store.root}/quarantine") + layout.scan(f"{store.root}/projects")
+        rest += [entry for folder in _ASIDE for entry in layout.scan(f"{store.root}/{folder}")]
         others = sum(_remove_tree(entry) for entry in rest)
-        del held
     return Removed(
         records=everything.records, blobs=everything.blobs, others=everything.others + others, bytes=everything.bytes
     )
@@ -207,28 +206,23 @@ def _is_old(store: Store, digest: str) -> bool:
 
 
 def _sweep(store: Store) -> int:
-    """Old temporary files anywhere, what has lain in quarantine for a day, projects not built for a season."""
+    """Old temporary files anywhere, and what has lain aside, unchanged, for its time."""
     now = store.clock()
     shards = [shard.path for kind in layout.KINDS for shard in layout.scan(f"{store.root}/{kind}")]
-    projects = layout.scan(f"{store.root}/projects")
-    folders = [store.folder, store.root, *shards, *(project.path for project in projects)]
-    swept = sum(files.sweep_temps(folder, now=now) for folder in folders)
-    old = [entry for entry in layout.scan(f"{store.root}/quarantine") if _age(entry, now) > files.DAY]
-    old += [project for project in projects if min(_ages(project, now), default=0) > PROJECT_AGE]
-    return swept + sum(_remove_tree(entry) for entry in old)
+    projects = [project.path for project in layout.scan(f"{store.root}/projects")]
+    swept = sum(files.sweep_temps(folder, now=now) for folder in (store.folder, store.root, *shards, *projects))
+    aside = ((entry, kept) for folder, kept in _ASIDE.items() for entry in layout.scan(f"{store.root}/{folder}"))
+    return swept + sum(_remove_tree(entry) for entry, kept in aside if _age(entry, now) > kept)
 
 
 def _age(entry: os.DirEntry[str], now: float) -> float:
-    """Seconds since the name was last moved or its file changed (a rename keeps the time of the content)."""
+    """Seconds since a file, or the youngest one in a folder, was changed or moved (a rename keeps the content's time)."""
     try:
         there = entry.stat(follow_symlinks=False)
     except OSError:
         return 0.0
-    return now - max(there.st_mtime, there.st_ctime)
-
-
-def _ages(folder: os.DirEntry[str], now: float) -> list[float]:
-    return [_age(entry, now) for entry in (folder, *layout.scan(folder.path))]
+    inner = layout.scan(entry.path) if stat.S_ISDIR(there.st_mode) else ()
+    return min([now - max(there.st_mtime, there.st_ctime), *(_age(one, now) for one in inner)])
 
 
 def _remove_tree(entry: os.DirEntry[str]) -> int:

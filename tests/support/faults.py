@@ -1,8 +1,8 @@
 """A file system that fails on purpose: chosen calls of ``os`` raise chosen errors, or stop the process's work short.
 
 ``failing("fsync", errno.EIO, when=2)`` lets the second fsync fail. ``interrupting(n)`` raises ``Killed`` at the n-th
-call that changes the file system, whatever it is: stepping n from 1 until nothing is raised visits every moment at which
-a process can die, without starting one. The dead tidy nothing up: from then on every such call raises.
+call that changes the file system, whatever it is: stepping n from 1 until nothing is raised visits every moment at
+which a process can die, without starting one. The dead tidy nothing up: from then on every such call raises.
 """
 
 from __future__ import annotations
