@@ -62,8 +62,11 @@ def judge() -> keras.Model:
 
 def fit(model: keras.Model, cells: Cells, epochs: int, fresh: Callable[[], Cells]) -> None:
     """Trains with new jitter in every epoch; ``cells`` only measures."""
-    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, epochs * 45)),
-                  "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, epochs * 45)),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
     for _ in range(epochs):
         images, labels = fresh()
         model.fit(images, labels, batch_size=32 if len(labels) < 2000 else 64, verbose=0)
@@ -114,7 +117,7 @@ def main(names: list[str]) -> None:
     jobs: dict[str, tuple[keras.Model, Cells, int, Callable[[], Cells]]] = {
         "finder": (small("finder", 2), held_cells, 30, lambda: data.readability(images, rng)),
         "digits": (small("digits", 10), held, 40, lambda: (data.jitter(images, rng), labels)),
-        "judge": (judge(), held, 12, lambda: (data.jitter(images, rng), labels)),
+        "judge": (judge(), held, 45, lambda: (data.jitter(images, rng), labels)),
     }
     for name in names or jobs:
         model, cells, epochs, fresh = jobs[name]

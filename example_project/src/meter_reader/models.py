@@ -30,10 +30,12 @@ def open_on_edgetpu(name: str) -> Network:
     from ai_edge_litert.interpreter import Interpreter, load_delegate
 
     devices = enumerate(compiled(name))
-    return _chain([
-        Interpreter(str(path), experimental_delegates=[load_delegate("libedgetpu.so.1", {"device": f":{device}"})])
-        for device, path in devices
-    ])
+    return _chain(
+        [
+            Interpreter(str(path), experimental_delegates=[load_delegate("libedgetpu.so.1", {"device": f":{device}"})])
+            for device, path in devices
+        ]
+    )
 
 
 def open_on_cpu(name: str, folder: Path) -> Network:
