@@ -25,6 +25,7 @@ from edgetpu_build.tflite.model import Subgraph
 from edgetpu_build.units import format_size
 
 ALWAYS_STREAMED = "constants of element-wise operators are streamed at every inference, whatever room there is"
+CHUNK_TOO_LARGE = "a chunk of 64 outputs must lie in one tile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,11 @@ class Decision:
     reason: str
     sure: bool = True
 
+    @property
+    def hopeless(self) -> bool:
+        """Streamed, and no other model is to blame: it would be even if the chip were empty."""
+        return not self.cached and self.reason.startswith((ALWAYS_STREAMED, CHUNK_TOO_LARGE))
+
     def result(self) -> LayerResult:
         layer = self.candidate.layer
         return LayerResult(
@@ -88,10 +94,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Decisions per model, in file order, and per model the bytes on the chip that are left once it is served."""
+    """Decisions per model, in file order, and per model the bytes on the chip that are left once it is served.
+
+    ``contested``: models (by number) of a pool that is too small. Which of them loses is known in most sets, not in all.
+    """
 
     decisions: tuple[tuple[Decision, ...], ...]
     remaining: tuple[int, ...]
+    contested: frozenset[int] = frozenset()
 
 
 class _Tiles:
@@ -121,7 +131,7 @@ class _Tiles:
             return True, "it fits"
         if layer.chunk_size > self._share:
             chunk, share = format_size(layer.chunk_size), format_size(self._share)
-            return False, f"a chunk of 64 outputs lies in one tile: it takes {chunk}, a tile has {share}"
+            return False, f"{CHUNK_TOO_LARGE}: it takes {chunk}, a tile has {share}"
         loads = self._with_chunks(layer)
         if max(loads) > self._share:
             return False, f"no tile has {format_size(layer.chunk_size)} left for a chunk of 64 outputs"
@@ -143,21 +153,27 @@ def allocate(models: Sequence[Sequence[Candidate]], room: Figure, generation: st
     """
     policy = POLICIES.get(generation, IN_ORDER)
     verdicts, remaining = _deal(models, int(room.value or 0), policy)
-    for bound in (room.low, room.high):
-        if bound is not None and any(not cached for mine in verdicts for cached, _ in mine):
-            other, _ = _deal(models, int(bound), policy)
-            verdicts = [
-                [(cached, why) if cached == again else (cached, why + UNSURE) for (cached, why), (again, _) in zip(a, b)]
-                for a, b in zip(verdicts, other)
-            ]
+    sure = _robust(models, room, policy, verdicts)
     decisions = tuple(
-        tuple(Decision(c, cached, why, not why.endswith(UNSURE)) for c, (cached, why) in zip(model, mine))
-        for model, mine in zip(models, verdicts)
+        tuple(Decision(*decided) for decided in zip(model, *zip(*mine), agreed))
+        for model, mine, agreed in zip(models, verdicts, sure)
     )
-    return Allocation(decisions, remaining)
+    short = len(models) > 1 and policy.pooled and any(not d.cached and not d.hopeless for mine in decisions for d in mine)
+    return Allocation(decisions, remaining, frozenset(range(len(models))) if short else frozenset())
 
 
-UNSURE = " (the room is known as a range, and this depends on it)"
+def _robust(
+    models: Sequence[Sequence[Candidate]], room: Figure, policy: Policy, verdicts: list[list[tuple[bool, str]]]
+) -> list[list[bool]]:
+    """For every layer, whether its fate is the same at both ends of the range of room."""
+    sure = [[True] * len(model) for model in models]
+    for bound in {room.low, room.high} - {None, room.value}:
+        other, _ = _deal(models, int(bound or 0), policy)
+        sure = [
+            [yes and before[0] == after[0] for yes, before, after in zip(*mine)]
+            for mine in zip(sure, verdicts, other)
+        ]
+    return sure
 
 
 def _deal(

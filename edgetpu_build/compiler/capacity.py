@@ -21,17 +21,19 @@ from edgetpu_build.compiler.activation import POOLS, Activation, map_shape, tile
 from edgetpu_build.figure import Figure, estimated, exact
 from edgetpu_build.tflite.model import Subgraph
 
-POOL_BYTES = 7_803_500  # 16.0, several models: between 7,803,264 and 7,803,840 by a pool of eight networks
+POOL_BYTES = 7_803_500  # 16.0, several models
+POOL_RANGE = (7_803_264, 7_803_840)  # what a pool of eight networks leaves possible
 RESERVE = 60 * KIB
+Member = tuple[Subgraph, Sequence[int], Activation]  # main subgraph, mapped operators, what they need
 CHUNK = 256 * KIB  # instructions are cut into chunks of this; from two chunks on, more of them cost no more room
 
 
-def room(generation: str, members: Sequence[tuple[Subgraph, Sequence[int], Activation]]) -> Figure:
-    """Bytes for parameters when these models (main subgraph, mapped operators, activation) are compiled together."""
-    if generation == "16.0" and len(members) > 1:
-        return Figure(POOL_BYTES, "estimated", 7_803_264, 7_803_840)
-    if not any(mapped for _, mapped, _ in members):
+def room(generation: str, members: Sequence[Member], models: int = 1) -> Figure:
+    """Bytes for parameters when these Edge TPU operators, of so many models, are compiled together."""
+    if not members:
         return exact(0)
+    if generation == "16.0" and models > 1:
+        return Figure(POOL_BYTES, "estimated", *POOL_RANGE)
     return min((_alone(generation, *member) for member in members), key=lambda figure: figure.value or 0)
 
 

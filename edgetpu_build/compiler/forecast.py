@@ -1,0 +1,178 @@
+"""What a compile will come to, without writing anything: placement, layers, caching, activation memory and figures.
+
+``predict`` is the arithmetic of the builtin compiler. ``inspect`` and ``check --explain`` ask it alone; ``builtin`` asks it
+and writes artifacts from the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edgetpu_build.chip.generations import Generation, generation
+from edgetpu_build.compiler import activation, capacity, parameters, placement, segmentation
+from edgetpu_build.compiler.activation import Activation
+from edgetpu_build.compiler.caching import Allocation, Candidate, Decision, allocate, candidate
+from edgetpu_build.compiler.interface import LayerResult, Options
+from edgetpu_build.compiler.placement import Placement
+from edgetpu_build.errors import Diagnostic
+from edgetpu_build.figure import Figure, Figures, estimated, exact
+from edgetpu_build.tflite.model import Model, Subgraph
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """One model (or segment). ``decisions``: its layers in the order of the blob, by Edge TPU operator.
+
+    ``activations``: one for each Edge TPU operator. ``runtime``: the number that the file asks for.
+    """
+
+    model: Model
+    placement: Placement
+    decisions: tuple[Decision, ...]
+    activations: tuple[Activation, ...]
+    figures: Figures
+    runtime: int
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def layers(self) -> tuple[LayerResult, ...]:
+        """Parameter memory by operator, in file order."""
+        return tuple(sorted((decision.result() for decision in self.decisions), key=lambda layer: layer.index))
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A model whose layers wait for room."""
+
+    model: Model
+    placement: Placement
+    candidates: tuple[Candidate, ...]
+    activations: tuple[Activation, ...]
+
+    @property
+    def subgraph(self) -> Subgraph:
+        return self.model.main
+
+
+def predict(
+    models: Sequence[Model],
+    options: Options,
+    intermediate_tensors: Sequence[Names] = (),
+    *,
+    segment: bool = False,
+    stop_at: frozenset[int] = frozenset(),
+) -> tuple[Forecast, ...]:
+    """Forecasts of models that are compiled together, in order; options about segments are not looked at.
+
+    ``intermediate_tensors``: names per model, where its Edge TPU operator must end. ``segment``: the one model is a segment.
+    ``stop_at``: operators of the one model that must stay on the CPU. Raises what placement raises (ETB302, ETB310, ETB402).
+    """
+    known = generation(options.generation)
+    names = [*intermediate_tensors, *[()] * (len(models) - len(intermediate_tensors))]
+    drafts = [_draft(model, mine, stop_at, options, known) for model, mine in zip(models, names)]
+    room = _room(drafts, known, segment=segment)
+    allocation = allocate([draft.candidates for draft in drafts], room, known.name)
+    return tuple(_forecast(draft, number, allocation, room, known, options) for number, draft in enumerate(drafts))
+
+
+def _draft(model: Model, names: Names, stop_at: frozenset[int], options: Options, known: Generation) -> _Draft:
+    subgraph = model.main
+    placed = placement.place(
+        subgraph,
+        generation=known,
+        min_runtime_version=options.min_runtime_version,
+        multiple_subgraphs=options.multiple_subgraphs,
+        stop_at=stop_at | placement.consumers(subgraph, names) if names else stop_at,
+    )
+    found = tuple(
+        candidate(subgraph, layer)
+        for partition in placed.partitions
+        for layer in parameters.layers(subgraph, generation=known.name, mapped=frozenset(partition))
+    )
+    writes = known.writes_for(options.min_runtime_version)
+    needs = tuple(activation.analyse(subgraph, partition, writes) for partition in placed.partitions)
+    return _Draft(model, placed, found, needs)
+
+
+def _room(drafts: Sequence[_Draft], known: Generation, *, segment: bool) -> Figure:
+    """Several executables share the room that the largest leaves."""
+    members = [
+        (draft.subgraph, partition, need)
+        for draft in drafts
+        for partition, need in zip(draft.placement.partitions, draft.activations)
+    ]
+    if segment and members:
+        return capacity.segment_room(known.name, *members[0])
+    return capacity.room(known.name, members, models=len(drafts))
+
+
+def _forecast(
+    draft: _Draft, number: int, allocation: Allocation, room: Figure, known: Generation, options: Options
+) -> Forecast:
+    decisions = allocation.decisions[number]
+    warnings = [activation.warn(draft.subgraph, need) for need in draft.activations]
+    runtime = known.writes_for(options.min_runtime_version)
+    return Forecast(
+        model=draft.model,
+        placement=draft.placement,
+        decisions=decisions,
+        activations=draft.activations,
+        figures=_figures(draft, decisions, allocation, number, room, runtime),
+        runtime=runtime,
+        warnings=tuple(warning for warning in warnings if warning),
+    )
+
+
+def _figures(
+    draft: _Draft, decisions: Sequence[Decision], allocation: Allocation, number: int, room: Figure, runtime: int
+) -> Figures:
+    mapped = draft.placement.mapped
+    cached = [d.candidate.layer for d in decisions if d.cached]
+    streamed = [d.candidate.layer for d in decisions if not d.cached]
+    used, off_chip = sum(layer.tile_size for layer in cached), sum(layer.size for layer in streamed)
+    sure = all(d.sure for d in decisions) and all(layer.confidence == "exact" for layer in (*cached, *streamed))
+    make = exact if sure and number not in allocation.contested else estimated
+    return Figures(
+        on_chip_available=_shifted(room, allocation.remaining[number] + used) if mapped else exact(0),
+        on_chip_used=make(used),
+        off_chip=make(off_chip),
+        cached_bytes=make(sum(layer.size for layer in cached)),
+        streamed_bytes=make(off_chip),
+        edgetpu_operators=exact(mapped),
+        cpu_operators=exact(len(draft.subgraph.operators) - mapped),
+        subgraphs=exact(len(draft.placement.partitions)),
+        runtime_version=exact(runtime),
+    )
+
+
+def _shifted(room: Figure, value: float) -> Figure:
+    """``value``, as sure as the room that it is left of."""
+    by = value - (room.value or 0)
+    low, high = (None if bound is None else max(0, bound + by) for bound in (room.low, room.high))
+    return replace(room, value=value, low=low, high=high)
+
+
+def predict_segments(model: Model, count: int, options: Options) -> tuple[tuple[tuple[int, ...], Forecast], ...]:
+    """Per segment of ``-n count``: its operators in the original, and its forecast."""
+    return tuple((part, predict([_part(model, part)], options, segment=True)[0]) for part in cuts(model.main, count, ()))
+
+
+def cuts(subgraph: Subgraph, count: int, names: Sequence[str]) -> segmentation.Segments:
+    """The segments that the options ask for: after the named tensors, else ``count`` of them as Google's compiler cuts."""
+    return segmentation.by_tensors(subgraph, names) if names else segmentation.by_parameters(subgraph, count)
+
+
+def _part(model: Model, operators: Sequence[int]) -> Model:
+    """The segment as values: same tensors, only these operators, ends where tensors cross the cut."""
+    whole = model.main
+    inside = tuple(whole.operators[index] for index in operators)
+    made = {tensor for op in inside for tensor in op.outputs}
+    chosen = set(operators)
+    wanted = {t for index, op in enumerate(whole.operators) if index not in chosen for t in op.inputs} | set(whole.outputs)
+    fed = (t for op in inside for t in op.inputs if t >= 0 and t not in made and whole.tensors[t].data is None)
+    given = (t for op in inside for t in op.outputs if t in wanted)
+    ends = {"inputs": tuple(dict.fromkeys(fed)), "outputs": tuple(dict.fromkeys(given)), "operators": inside}
+    return replace(model, subgraphs=(replace(whole, **ends),))
