@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
@@ -50,6 +50,27 @@ def write_atomic(path: StrPath, data: bytes, *, mode: int = 0o644, twin: StrPath
                 os.unlink(temp)
             raise
         return True
+
+
+def write_together(contents: Mapping[str, bytes], *, mode: int = 0o644) -> None:
+    """Let each path hold its bytes, or leave all as they are: nothing is moved until everything is written and synced.
+
+    A kill between two moves leaves some old and some new, each whole. Raises ETB501.
+    """
+    temps: dict[str, str] = {}
+    try:
+        for path, data in contents.items():
+            with _told("write", path, len(data)):
+                temps[path] = _temp_beside(path)
+                _fill(temps[path], data, mode, None)
+        for path in contents:
+            with _told("write", path):
+                os.replace(temps[path], path)
+                del temps[path]
+    finally:
+        for temp in temps.values():
+            with suppress(OSError):
+                os.unlink(temp)
 
 
 def place(source: StrPath, target: StrPath, *, mode: int = 0o644) -> bool:

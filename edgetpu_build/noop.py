@@ -29,6 +29,7 @@ from edgetpu_build import __version__
 MAGIC = b"edgetpu-build index 1"
 HARMLESS = "EDGETPU_BUILD_CACHE_DIR"
 _MASK = (1 << 64) - 1
+_USER_CACHE = "~/Library/Caches/edgetpu-build" if sys.platform == "darwin" else "~/.cache/edgetpu-build"
 
 
 def main(argv: list[str]) -> int | None:
@@ -65,20 +66,15 @@ def root_key(path: bytes) -> str:
     return f"{key:016x}"
 
 
-def cache_dir(environ: "Mapping[str, str]") -> str:
-    """Where everything of ours lies that may be deleted: as platformdirs says, without importing it."""
-    chosen = environ.get("EDGETPU_BUILD_CACHE_DIR", "").strip()
-    if chosen:
-        return os.path.join(os.path.abspath(os.path.expanduser(chosen)), "v1")
-    if sys.platform == "darwin":
-        return os.path.expanduser("~/Library/Caches/edgetpu-build/v1")
-    base = environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")
-    return os.path.join(base, "edgetpu-build", "v1")
-
-
 def state_dir(root: str, environ: "Mapping[str, str]") -> str:
-    """The folder of one project in the cache. ``root``: its real path."""
-    return os.path.join(cache_dir(environ), "projects", root_key(os.fsencode(root)))
+    """The folder of one project in the cache, as `store.state` has it (a test holds them together)."""
+    if asked := environ.get("EDGETPU_BUILD_CACHE_DIR"):
+        cache = os.path.abspath(os.path.expanduser(asked))
+    elif os.path.isabs(base := environ.get("XDG_CACHE_HOME", "")):
+        cache = os.path.join(base, "edgetpu-build")
+    else:
+        cache = os.path.expanduser(_USER_CACHE)
+    return os.path.join(cache, "v1", "projects", root_key(os.fsencode(root)))
 
 
 def fold(root: str, paths: list[bytes]) -> int:

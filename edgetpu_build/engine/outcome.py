@@ -41,6 +41,7 @@ class MemberOutcome:
     operators: tuple[OperatorResult, ...] = ()
     segments: tuple[SegmentOutcome, ...] = ()
     before: Figures | None = None
+    logs: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,138 @@
+"""The text of `edgetpu.lock` <-> nested tables. TOML, of which the writer uses little, so that reading can be quick::
+
+    text   = { comment | key = value | [table] | [[table of a list]] } , one a line
+    value  = "string" | integer | float | true | false | [value, ...]
+
+tomllib reads whatever a person or a merge made of it; ``quick`` reads what ``dumps`` wrote, some ten times faster, and
+gives up at the first line that it does not expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Table = dict[str, Any]
+CONFLICT = ("<<<<<<< ", ">>>>>>> ", "=======")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+_SPECIAL = frozenset('"\\')
+_SPECIAL_IN_ARRAY = frozenset("\\[]{}#'")
+_DEPTHS = {  # of each table that we write: how deep it lies, and whether it is one of a list
+    "unit": (1, True),
+    "unit.options": (2, False),
+    "unit.member": (2, True),
+    "unit.member.figures": (3, False),
+    "unit.member.log": (3, True),
+    "unit.member.output": (3, True),
+    "unit.member.segment": (3, True),
+    "unit.member.segment.figures": (4, False),
+}
+_NESTED = frozenset(name.rpartition(".")[2] for name in _DEPTHS)
+
+
+def dumps(table: Mapping[str, Any]) -> str:
+    """TOML of nested tables, keys in the order given: plain values first, then tables, then lists of tables."""
+    return "\n".join(_lines(table, "")) + "\n"
+
+
+def _lines(table: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    nested: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if isinstance(value, Mapping) or (isinstance(value, list) and value and isinstance(value[0], Mapping)):
+            nested.append((key, value))
+        else:
+            yield f"{key} = {format_value(value)}"
+    for key, value in nested:
+        name = f"{prefix}{key}"
+        for entry in value if isinstance(value, list) else (value,):
+            yield f"\n[[{name}]]" if isinstance(value, list) else f"\n[{name}]"
+            yield from _lines(entry, f"{name}.")
+
+
+def format_value(value: object) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(map(format_value, value)) + "]"
+    return repr(value)
+
+
+def _quoted(text: str) -> str:
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in text) + '"'
+
+
+def loads(text: str) -> Table:
+    """Raises ValueError (tomllib's) for what is no TOML."""
+    found = quick(text)
+    return found if found is not None else slow(text)
+
+
+def slow(text: str) -> Table:
+    from edgetpu_build.config import toml
+
+    return toml.loads(text)
+
+
+def quick(text: str) -> Table | None:
+    """What ``dumps`` wrote, as tomllib reads it; None for anything else."""
+    top: Table = {}
+    path: list[tuple[str, Table]] = [("", top)]  # the open table of each depth, with its name
+    table = top
+    try:
+        for line in text.split("\n"):
+            if not line or line[0] == "#":
+                continue
+            if line[0] == "[":
+                table = _open(line, path)
+                continue
+            key, _, value = line.partition(" = ")
+            if key in table or not _is_key(key):
+                return None
+            table[key] = _scalar(value) if value[0] != "[" else _array(value)
+    except (ValueError, IndexError, KeyError):
+        return None
+    return top
+
+
+def _is_key(key: str) -> bool:
+    return key not in _NESTED and key.isascii() and key.replace("-", "").replace("_", "").isalnum()
+
+
+def _scalar(value: str) -> str | int | float | bool:
+    inner = value[1:-1]
+    if value[0] == '"' == value[-1] and len(value) > 1 and inner.isprintable() and not _SPECIAL & set(inner):
+        return inner
+    if value.isascii() and value.isdecimal() and (value[0] != "0" or value == "0"):
+        return int(value)
+    found = slow(f"x = {value}")
+    if list(found) != ["x"] or not isinstance(found["x"], str | int | float | bool):
+        raise ValueError(value)
+    return found["x"]  # type: ignore[no-any-return]
+
+
+def _array(value: str) -> list[Any]:
+    if value[-1] != "]" or _SPECIAL_IN_ARRAY & set(value[1:-1]) or ",," in value:
+        found = slow(f"x = {value}")["x"]
+        return found  # type: ignore[no-any-return]
+    return [_scalar(item) for item in value[1:-1].split(", ")] if len(value) > 2 else []
+
+
+def _open(line: str, path: list[tuple[str, Table]]) -> Table:
+    name = line.strip("[]")
+    owner, _, key = name.rpartition(".")
+    depth, kept = _DEPTHS[name]
+    if path[depth - 1][0] != owner or line != (f"[[{name}]]" if kept else f"[{name}]"):
+        raise ValueError(line)
+    parent, table = path[depth - 1][1], {}
+    if kept:
+        parent.setdefault(key, []).append(table)
+    elif key in parent:
+        raise ValueError(line)
+    else:
+        parent[key] = table
+    path[depth:] = [(name, table)]
+    return table
