@@ -126,8 +126,8 @@ def _bar(figures: Figures, style: Style) -> str:
     if used is None or off is None or not room or used > room:
         return ""
     scale = _BAR / max(room, used + off)
-    cached = _cells(used, scale)
-    streamed = min(_cells(off, scale), _BAR - cached)
+    streamed = min(_cells(off, scale), _BAR - 1)
+    cached = min(_cells(used, scale), _BAR - streamed)
     on, away, free = _shades(style)
     return on * cached + away * streamed + free * (_BAR - cached - streamed)
 

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgetpu_build.report import markdown
+from tests.support import outcomes
+
+SUMMARY = """\
+### edgetpu-build build
+
+4 units: 1 compiled, 1 cached, 1 fresh, 1 failed in 4.2 s; wrote `edgetpu.lock`
+
+| model | state | on-chip | off-chip | on CPU | segments | time |
+| --- | --- | --: | --: | --: | --: | --: |
+| detector | compiled | 3.40 MiB | 390.6 KiB | 1 | 1 | 812 ms |
+| backbone | cached | 24.40 MiB | 0 B | 0 | 4 | 3 ms |
+| ↳ 1 of 4 |  | 6.10 MiB | 0 B | 0 |  |  |
+| ↳ 2 of 4 |  | 6.10 MiB | 0 B | 0 |  |  |
+| ↳ 3 of 4 |  | 6.10 MiB | 0 B | 0 |  |  |
+| ↳ 4 of 4 |  | 6.10 MiB | 0 B | 0 |  |  |
+| front-door | fresh | ~5.00 MiB | ~1.00 MiB | 2 | 1 |  |
+| ↳ 门口 |  | ~3.00 MiB | ~0 B | 0 |  |  |
+| ↳ classifier |  | ~2.00 MiB | ~1.00 MiB | 2 |  |  |
+| broken | failed |  |  |  | 1 | 10 ms |
+
+| model | figure | before | now | difference |
+| --- | --- | --: | --: | --: |
+| detector | off-chip | 0 B | 390.6 KiB | **+390.6 KiB** |
+| detector | CPU operators | 0 | 1 | **+1** |
+
+- **error**: pyproject.toml:14: detector: \\`off-chip\\` is 390.6 KiB, the budget allows 64.0 KiB (ETB101)
+- **error**: broken: \\`models/b.tflite\\` is a Git LFS pointer (ETB303)
+"""
+
+
+def test_a_jobs_summary():
+    assert markdown.summary(outcomes.build()) == SUMMARY
+
+
+def test_nothing_to_do_needs_no_table_of_changes():
+    assert "difference" not in markdown.summary(outcomes.fresh(2))
+
+
+@given(st.text())
+def test_no_cell_ends_its_row(text):
+    cell = markdown.cell(text)
+    assert "\n" not in cell
+    assert "<" not in cell
+    assert cell.replace("\\\\", "").replace("\\|", "").count("|") == 0
