@@ -1,4 +1,4 @@
-"""Simulator artifacts: a model whose delegated operators became ``edgetpu-sim-custom-op``, and how to read them back."""
+"""Simulator artifacts: a model whose delegated operators became ``edgetpu-sim-custom-op``, and the way back."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ ExecutableType = Literal["STAND_ALONE", "PARAMETER_CACHING", "EXECUTION_ONLY"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """An input or output of the chip. ``size``: bytes as padded for the chip, batch 1; real = scale * (stored - zero_point)."""
+    """An input or output of the chip: real = scale * (stored - zero_point). ``size``: bytes as padded, batch 1."""
 
     name: str
     shape: tuple[int, ...]

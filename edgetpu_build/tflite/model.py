@@ -37,7 +37,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operator:
-    """``inputs`` may hold -1 (optional input left out). Custom ones are of ``kind`` "CUSTOM", with a ``custom_code``."""
+    """``inputs`` may hold -1 (optional input left out). Custom ones are of ``kind`` "CUSTOM" with a ``custom_code``."""
 
     kind: str
     version: int = 1
@@ -70,7 +70,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """``raw`` is the whole file; ``flatbuffer_size`` is where appended bytes (a zip of labels, say) begin."""
+    """``raw`` is the whole file; ``flatbuffer_size`` is where appended bytes (a zip of labels, say) begin.
+
+    ``tree`` is everything that the file holds, also what the values do not (see ``flatbuffer``): surgery works on it.
+    ``unknown`` names fields in the file that the schema does not know, so that surgery can refuse to lose them.
+    """
 
     version: int
     description: str
@@ -79,6 +83,8 @@ class Model:
     signatures: tuple[Signature, ...]
     raw: memoryview
     flatbuffer_size: int
+    tree: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    unknown: tuple[str, ...] = ()
 
     @property
     def main(self) -> Subgraph:

@@ -1,0 +1,154 @@
+"""Dicts back to a flatbuffer: the inverse of ``flatbuffer.Decoder``, by the same schema, the same bytes every time.
+
+Written front to back: a table stands before what it refers to, tables of one layout share a vtable, large vectors are
+aligned as the schema forces it (constants to 16 bytes). Vectors of numbers are bytes here: copied, never unpacked.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from edgetpu_build.errors import error
+from edgetpu_build.tflite.flatbuffer import NUMBERS, Field, Schema, Table, item_size
+
+_U32 = struct.Struct("<I")
+_LIMIT = (1 << 31) - 1  # offsets of flatbuffers are read as signed by some
+_ZEROS = bytes(64)
+
+
+class Layout:
+    """A table's layout for one set of fields: made once, used for every table that has just these."""
+
+    __slots__ = ("alignment", "names", "pack", "references", "size", "vtable")
+
+    def __init__(self, fields: tuple[Field, ...], present: frozenset[str], follow: Callable[[Field], Any]) -> None:
+        used = sorted((f for f in fields if f.name in present), key=lambda f: (-struct.calcsize("<" + f.code), f.slot))
+        code, position, offsets = "<i", 4, [0] * len(fields)
+        self.alignment = 4
+        for field in used:
+            size = struct.calcsize("<" + field.code)
+            self.alignment = max(self.alignment, size)
+            gap = -position % size
+            code += f"{gap}x{field.code}"
+            offsets[field.slot] = position + gap
+            position += gap + size
+        self.size = position
+        self.pack = struct.Struct(code).pack
+        self.names = tuple(f.name for f in used)
+        self.references = tuple(
+            (i + 1, offsets[f.slot], follow(f), f) for i, f in enumerate(used) if f.kind not in NUMBERS
+        )
+        slots = max((f.slot for f in used), default=-1) + 1
+        self.vtable = struct.pack(f"<HH{slots}H", 4 + 2 * slots, position, *offsets[:slots])
+
+
+class Encoder:
+    """Owns the bytes that are being written."""
+
+    def __init__(self, schema: Schema, identifier: bytes) -> None:
+        self.schema = schema
+        self.out = bytearray(4) + identifier
+        self._layouts: dict[tuple[str, tuple[str, ...]], Layout] = {}
+        self._vtables: dict[bytes, int] = {}
+        self._blobs: dict[int, int] = {}
+
+    def finish(self, table: str, root: Table) -> bytearray:
+        """The whole file; its length is a multiple of 16."""
+        position = self._table(root, table)
+        _U32.pack_into(self.out, 0, position)
+        self._align(16)
+        if len(self.out) > _LIMIT:
+            raise error("ETB302", f"{len(self.out)} bytes are too many for one TensorFlow Lite file (2 GiB)")
+        return self.out
+
+    def _align(self, alignment: int, ahead: int = 0) -> None:
+        """Pads so that the position ``ahead`` bytes from here is a multiple of ``alignment``."""
+        self.out += _ZEROS[: -(len(self.out) + ahead) % alignment]
+
+    def _table(self, table: Table, name: str) -> int:
+        key = (name, tuple(table))
+        layout = self._layouts.get(key)
+        if layout is None:
+            layout = self._layouts[key] = Layout(self.schema.fields(name), frozenset(table), self._follow)
+        vtable = self._vtable(layout.vtable)
+        self._align(layout.alignment)
+        out = self.out
+        at = len(out)
+        values: list[Any] = [at - vtable, *[table[field] for field in layout.names]]
+        references = layout.references
+        for index, *_ in references:
+            values[index] = 0
+        out += layout.pack(*values)
+        for _, offset, follow, field in references:
+            position = follow(table[field.name], field, table)
+            _U32.pack_into(out, at + offset, position - at - offset)
+        return at
+
+    def _vtable(self, vtable: bytes) -> int:
+        known = self._vtables.get(vtable)
+        if known is None:
+            self._align(2)
+            known = self._vtables[vtable] = len(self.out)
+            self.out += vtable
+        return known
+
+    def _follow(self, field: Field) -> Callable[[Any, Field, Table], int]:
+        if field.kind == "string":
+            return self._string
+        if field.kind[0] == "|":
+            return self._union
+        if field.kind[0] != "[":
+            return lambda value, f, _table: self._table(value, f.kind)
+        if field.element == "string":
+            return self._strings
+        if field.alignment > 4:
+            return self._blob
+        return self._vector if item_size(field.element) else self._tables
+
+    def _blob(self, data: bytes | memoryview, field: Field, table: Table) -> int:
+        """A large vector: one object is written once, however many tables refer to it."""
+        known = self._blobs.get(id(data))
+        if known is None:
+            known = self._blobs[id(data)] = self._vector(data, field, table)
+        return known
+
+    def _vector(self, data: bytes | memoryview, field: Field, _table: Table) -> int:
+        item = item_size(field.element)
+        self._align(max(field.alignment, min(item, 8)), ahead=4)
+        at = len(self.out)
+        self.out += _U32.pack(len(data) // item)
+        self.out += data
+        return at
+
+    def _string(self, text: bytes | memoryview, _field: Field, _table: Table) -> int:
+        self._align(4)
+        at = len(self.out)
+        self.out += _U32.pack(len(text))
+        self.out += text
+        self.out += b"\0"
+        return at
+
+    def _places(self, count: int) -> tuple[int, Iterable[int]]:
+        """Room for a vector of ``count`` offsets: its position, and those of the offsets."""
+        self._align(4)
+        at = len(self.out)
+        self.out += _U32.pack(count)
+        self.out += bytes(4 * count)
+        return at, range(at + 4, at + 4 + 4 * count, 4)
+
+    def _tables(self, tables: list[Table], field: Field, _table: Table) -> int:
+        at, places = self._places(len(tables))
+        for place, table in zip(places, tables, strict=True):
+            _U32.pack_into(self.out, place, self._table(table, field.element) - place)
+        return at
+
+    def _strings(self, texts: list[bytes | memoryview], field: Field, table: Table) -> int:
+        at, places = self._places(len(texts))
+        for place, text in zip(places, texts, strict=True):
+            _U32.pack_into(self.out, place, self._string(text, field, table) - place)
+        return at
+
+    def _union(self, value: Table, field: Field, table: Table) -> int:
+        return self._table(value, self.schema.members(field.element)[table[field.name + "_type"]])
