@@ -6,23 +6,33 @@ called and not before. What a later version will bring stands here too, so that 
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
+class Command:  # no dataclass and no NamedTuple: the help page must not wait for `typing`, `re` and `inspect`
+    """One command: what the help page says of it and how much of it this version has.
 
-class Command(NamedTuple):
-    """``later``: this version refuses the whole command. ``later_options``: option -> what it will do; refused.
-
+    ``later``: this version refuses the whole command. ``later_options``: option -> what it will do; refused.
     ``google_style``: the command stands in for one of Google's programs, so its short options are theirs (`-v` is
     `--version`) and so are its exit codes (0 or 1) unless JSON is asked for.
     """
 
-    name: str
-    help: str
-    group: str
-    later: bool = False
-    later_options: tuple[tuple[str, str], ...] = ()
-    google_style: bool = False
-    formats: tuple[str, ...] = ("human", "json", "github")
+    def __init__(
+        self,
+        name: str,
+        help: str,  # noqa: A002 argparse's word for it
+        group: str,
+        *,
+        later: bool = False,
+        later_options: tuple[tuple[str, str], ...] = (),
+        google_style: bool = False,
+        formats: tuple[str, ...] = ("human", "json", "github"),
+    ) -> None:
+        self.name = name
+        self.help = help
+        self.group = group
+        self.later = later
+        self.later_options = later_options
+        self.google_style = google_style
+        self.formats = formats
 
     @property
     def module(self) -> str:
