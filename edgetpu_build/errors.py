@@ -57,6 +57,8 @@ CATALOGUE: dict[str, str] = {
     "ETB315": "text and file disagree",
     "ETB316": "runtime version too new",
     "ETB317": "file changed while it was read",
+    "ETB318": "custom operator unknown to the compiler",
+    "ETB319": "unusable quantisation",
     # 4: the compiler is missing or of the wrong version
     "ETB401": "compiler not found",
     "ETB402": "compiler version refused",

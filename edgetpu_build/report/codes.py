@@ -146,6 +146,14 @@ PAGES: dict[str, tuple[str, str]] = {
         "Raise `min-runtime-version`, or leave out the operator that the message names.",
     ),
     "ETB317": ("The file was written while it was read.", "Build again once whatever writes it is done."),
+    "ETB318": (
+        "The model holds a custom operator that the compiler cannot load, so it refuses the whole model.",
+        "Convert without `SELECT_TF_OPS`, or leave that operator to the application.",
+    ),
+    "ETB319": (
+        "A tensor has a scale of zero, infinity or not a number: calibration never saw a value in it.",
+        "Calibrate with data that reach every branch of the model, then convert again.",
+    ),
     "ETB401": (
         "Google's compiler is asked for and was not found.",
         'Install `edgetpu_compiler`, set `compiler-command`, or take `compiler = "builtin"` (simulator artifacts).',
