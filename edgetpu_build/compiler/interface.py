@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from edgetpu_build.errors import Diagnostic
 from edgetpu_build.figure import Figures
+
+if TYPE_CHECKING:
+    from edgetpu_build.compiler.text import Attempt
 
 Target = Literal["edgetpu", "simulator"]
 Balance = Literal["parameters", "latency", "profile"]
@@ -128,13 +131,14 @@ class MemberResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """A whole unit: every member, in order, or an EdgeTpuBuildError instead."""
+    """A whole unit: every member, in order, or an EdgeTpuBuildError instead. ``attempts``: of a delegate search."""
 
     compiler: Identity
     options: Options
     members: tuple[MemberResult, ...]
     warnings: tuple[Diagnostic, ...] = ()
     transcript: str = ""
+    attempts: tuple[Attempt, ...] = ()
 
 
 class Backend(Protocol):

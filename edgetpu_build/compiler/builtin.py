@@ -1,0 +1,269 @@
+"""The project's own compiler: predicts what Google's would do and writes artifacts for the simulated device.
+
+Pure: bytes in, values out. ``forecast`` does the arithmetic; here it becomes files. An artifact made here runs on no silicon,
+and says so in its operator's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from edgetpu_build import __version__
+from edgetpu_build.chip.generations import generation
+from edgetpu_build.compiler import activation, artifact, diagnosis, segments_auto, text
+from edgetpu_build.compiler.caching import Decision
+from edgetpu_build.compiler.forecast import Forecast, cuts, predict, predict_segments
+from edgetpu_build.compiler.interface import (
+    Identity,
+    LayerResult,
+    MemberResult,
+    OperatorResult,
+    Options,
+    Progress,
+    Request,
+    Result,
+    SegmentResult,
+    Source,
+)
+from edgetpu_build.compiler.search import search
+from edgetpu_build.errors import Diagnostic, error, warning
+from edgetpu_build.figure import Figures, total
+from edgetpu_build.tflite import reader, surgery
+from edgetpu_build.tflite.model import Model
+from edgetpu_build.units import format_size
+
+__all__ = ["REVISION", "Builtin", "predict"]
+
+REVISION = 1  # raise it with every change of an output byte or figure: it is in every fingerprint
+LIKELY_TO_FAIL = 0.6  # at which likelihood the delegate search counts a try as failed
+
+
+class Builtin:
+    """The backend called ``builtin``."""
+
+    def identify(self) -> Identity:
+        return Identity(name="builtin", version=__version__, identity=str(REVISION), target="simulator")
+
+    def compile(self, request: Request, *, timeout: float, progress: Progress) -> Result:
+        """Compiles the request; it takes milliseconds, so ``timeout`` is not looked at."""
+        options = request.options
+        if options.balance != "parameters" and not options.cuts:
+            raise error(
+                "ETB213", f"`balance = {options.balance!r}` is not available yet", 'use "parameters", or name `cuts`', key="balance"
+            )
+        models = [_read(source) for source in request.sources]
+        progress("predicting")
+        job = _Job(request, token(request))
+        options, notes = _counted(models[0], options)
+        if options.segments > 1 or options.cuts:
+            members, tries = job.segmented(models[0], options)
+        else:
+            members, tries = job.whole(models, options)
+        return Result(compiler=self.identify(), options=options, members=members, warnings=notes, attempts=tries)
+
+
+def token(request: Request) -> int:
+    """The caching token of a compile: 64 bits of its content, shared by all members and segments, never 0."""
+    digest = sha256(b"caching token 1")
+    for part in (repr(request.options).encode(), *(x for source in request.sources for x in _content(source))):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return int.from_bytes(digest.digest()[:8], "little") or 1
+
+
+def _content(source: Source) -> tuple[bytes, bytes]:
+    return source.data, repr(source.intermediate_tensors).encode()
+
+
+def _read(source: Source) -> Model:
+    model = reader.read(source.data, label=source.label)
+    diagnosis.examine(model, source.label)
+    return model
+
+
+def _counted(model: Model, options: Options) -> tuple[Options, tuple[Diagnostic, ...]]:
+    """The options with ``segments = "auto"`` made a number."""
+    if options.segments or options.cuts:
+        return options, ()
+
+    def off_chip(count: int) -> float:
+        found = predict_segments(model, count, options) if count > 1 else [((), predict([model], options)[0])]
+        return sum(_avoidable(forecast) for _, forecast in found)
+
+    count, left = segments_auto.smallest(off_chip, options.max_segments)
+    message = f"even {count} segments leave {format_size(left)} off-chip"
+    notes = (warning("ETB311", message, "raise `max-segments`", key="max-segments"),) if left else ()
+    return replace(options, segments=count), notes
+
+
+def _avoidable(forecast: Forecast) -> int:
+    """Bytes off-chip that a larger chip would hold."""
+    return sum(d.candidate.layer.size for d in forecast.decisions if not d.cached and not d.hopeless)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One compile on its way to artifacts."""
+
+    request: Request
+    token: int
+
+    def whole(self, models: Sequence[Model], options: Options) -> tuple[tuple[MemberResult, ...], tuple[text.Attempt, ...]]:
+        names = [source.intermediate_tensors for source in self.request.sources]
+        tries: tuple[text.Attempt, ...] = ()
+        if options.delegate_step:
+            forecast, tries = _searched(models[0], options, names[0])
+            forecasts: tuple[Forecast, ...] = (forecast,)
+        else:
+            forecasts = predict(models, options, names)
+        return tuple(map(self._member, self.request.sources, forecasts)), tries
+
+    def _member(self, source: Source, forecast: Forecast) -> MemberResult:
+        operators = forecast.placement.operators
+        return MemberResult(
+            label=source.label,
+            figures=forecast.figures,
+            operators=operators,
+            layers=forecast.layers,
+            artifact=self._artifact(forecast, source.data),
+            log=self._log(operators),
+            warnings=forecast.warnings,
+        )
+
+    def segmented(self, model: Model, options: Options) -> tuple[tuple[MemberResult, ...], tuple[text.Attempt, ...]]:
+        source = self.request.sources[0]
+        found = [
+            self._segment(model, number, operators, options)
+            for number, operators in enumerate(cuts(model.main, options.segments, options.cuts))
+        ]
+        pieces = [piece for piece, _, _ in found]
+        operators = sorted((op for _, part, _ in found for op in part.operators), key=lambda op: op.index)
+        member = MemberResult(
+            label=source.label,
+            figures=_summed([piece.figures for piece in pieces]),
+            operators=tuple(operators),
+            layers=tuple(sorted((layer for _, part, _ in found for layer in part.layers), key=lambda layer: layer.index)),
+            log=self._log(operators),
+            segments=tuple(pieces),
+            warnings=tuple(note for _, part, _ in found for note in part.warnings),
+        )
+        return (member,), tuple(attempt for _, _, tries in found for attempt in tries)
+
+    def _segment(
+        self, model: Model, number: int, operators: tuple[int, ...], options: Options
+    ) -> tuple[SegmentResult, _Mapped, tuple[text.Attempt, ...]]:
+        inputs, outputs = surgery.boundary(model.main, operators)
+        plain = surgery.extract(model, operators, inputs, outputs)
+        piece = reader.read(plain, label=f"segment {number}")
+        tries: tuple[text.Attempt, ...] = ()
+        if options.delegate_step:
+            forecast, tries = _searched(piece, options, (), segment=True)
+        else:
+            (forecast,) = predict([piece], options, segment=True)
+        back = _Mapped.of(forecast, operators)
+        result = SegmentResult(
+            index=number,
+            operators=operators,
+            inputs=tuple(model.main.tensors[index].name for index in inputs),
+            outputs=tuple(model.main.tensors[index].name for index in outputs),
+            figures=forecast.figures,
+            artifact=self._artifact(forecast, plain),
+            log=self._log(back.operators),
+            plain=plain,
+        )
+        return result, back, tries
+
+    def _log(self, operators: Sequence[OperatorResult]) -> str:
+        return text.log_text(operators, generation=generation(self.request.options.generation))
+
+    def _artifact(self, forecast: Forecast, original: bytes) -> bytes:
+        """The model unchanged where nothing is mapped: whether that is a failure is the engine's business."""
+        if not forecast.placement.partitions:
+            return original
+        parts = parts_of(forecast, self.request.options.generation)
+        return artifact.build(forecast.model, parts, token=self.token, runtime_version=forecast.runtime)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """A segment's results with the positions of the original file."""
+
+    operators: tuple[OperatorResult, ...]
+    layers: tuple[LayerResult, ...]
+    warnings: tuple[Diagnostic, ...]
+
+    @classmethod
+    def of(cls, forecast: Forecast, original: Sequence[int]) -> _Mapped:
+        return cls(
+            tuple(
+                replace(op, index=original[op.index], follows=original[op.follows] if op.follows >= 0 else -1)
+                for op in forecast.placement.operators
+            ),
+            tuple(replace(layer, index=original[layer.index]) for layer in forecast.layers),
+            forecast.warnings,
+        )
+
+
+def _searched(
+    model: Model, options: Options, names: tuple[str, ...], *, segment: bool = False
+) -> tuple[Forecast, tuple[text.Attempt, ...]]:
+    def attempt(left_out: frozenset[int]) -> tuple[Forecast, str]:
+        (forecast,) = predict([model], options, [names], segment=segment, stop_at=left_out)
+        score = max(map(activation.likelihood, forecast.activations), default=0.0)
+        return forecast, "large activation tensors are likely to make it fail" if score >= LIKELY_TO_FAIL else ""
+
+    return search(model.main, options.delegate_step, attempt)
+
+
+def parts_of(forecast: Forecast, generation_name: str) -> list[artifact.Part]:
+    """What the simulated device runs: one part for each Edge TPU operator."""
+    subgraph = forecast.model.main
+    by_operator = {decision.candidate.layer.index: decision for decision in forecast.decisions}
+    parts = []
+    for operators, need in zip(forecast.placement.partitions, forecast.activations):
+        mine = [by_operator[index] for index in operators if index in by_operator]
+        inputs, outputs = surgery.boundary(subgraph, operators)
+        cached, held = _blob([d for d in mine if d.cached], forecast.model, generation_name, "cached")
+        streamed, sent = _blob([d for d in mine if not d.cached], forecast.model, generation_name, "streamed")
+        parts.append(
+            artifact.Part(
+                operators=operators,
+                inputs=inputs,
+                outputs=outputs,
+                cached=cached,
+                streamed=streamed,
+                relocations=(*held, *sent),
+                narrow_memory=int(need.per_tile.value or 0),
+            )
+        )
+    return parts
+
+
+def _blob(
+    decisions: Sequence[Decision], model: Model, generation_name: str, kind: artifact.Blob
+) -> tuple[bytes, list[artifact.Relocation]]:
+    """The layers' bytes, and where each constant lies: ``layout`` names generation and operator, for ``parameters.layout``."""
+    chunks, places, offset = [], [], 0
+    for decision in decisions:
+        layer = decision.candidate.layer
+        chunks.append(layer.blob())
+        op = model.main.operators[layer.index]
+        for index in dict.fromkeys(op.inputs):
+            if index >= 0 and model.main.tensors[index].data is not None and index not in layer.absent:
+                layout = f"{generation_name}:{layer.index}"
+                places.append(artifact.Relocation(tensor=index, blob=kind, offset=offset, size=layer.size, layout=layout))
+        offset += layer.size
+    return b"".join(chunks), places
+
+
+def _summed(parts: Sequence[Figures]) -> Figures:
+    """Of a segmented model: the segments' figures added up; it asks for the newest runtime that any of them does."""
+    add: Callable[[str], object] = lambda name: total(getattr(part, name) for part in parts)  # noqa: E731
+    names = (
+        "on_chip_available", "on_chip_used", "off_chip", "cached_bytes", "streamed_bytes", "edgetpu_operators",
+        "cpu_operators", "subgraphs",
+    )  # fmt: skip
+    newest = max((part.runtime_version for part in parts), key=lambda figure: figure.value or 0)
+    return Figures(**{name: add(name) for name in names}, runtime_version=newest)  # type: ignore[arg-type]
