@@ -1,4 +1,4 @@
-"""Projects to measure on: many distinct models, and the same tree declared to doit and dvc (each stage copies a file)."""
+"""Projects to measure on: many distinct models, and the same tree for doit and dvc (each stage copies a file)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def doit_file(folder: Path) -> None:
 
 def dvc_file(folder: Path) -> None:
     stages = "".join(
-        f"  {s.stem}:\n    cmd: cp models/{s.name} dvc-out/{s.name}\n    deps: [models/{s.name}]\n    outs: [dvc-out/{s.name}]\n"
+        f"  {s.stem}:\n    cmd: cp models/{s.name} dvc-out/{s.name}\n"
+        f"    deps: [models/{s.name}]\n    outs: [dvc-out/{s.name}]\n"
         for s in sorted((folder / "models").iterdir())
     )
     (folder / "dvc.yaml").write_text("stages:\n" + stages)

@@ -28,10 +28,22 @@ PEERS = Path(__file__).resolve().parent / "out" / "peers"
 PAGE = projects.ROOT / "docs" / "explanation" / "speed.md"
 PASS = Job([sys.executable, "-c", "pass"])
 
+PAGE_TEXT = """# Speed
+
+Written by `benchmarks/run.py`: whole processes, medians, each against a peer taken in turns in the same run.
+Python {version}, {cores} cores.
+
+{table}
+
+`doit` and `dvc` stand for what people use today to rebuild what changed: on the same tree, their stages copy one file
+each. `vela` compiles the same model for another chip (Arm's Ethos-U) and does more for it; it is the nearest open
+compiler, run with its default settings.
+"""
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ``value`` and ``bound`` are in ``unit``; below the bound is good, above if ``at_least``."""
+    """A line of the table. ``value``, ``bound``: in ``unit``; below the bound is good, or above it (``at_least``)."""
 
     what: str
     value: float
@@ -239,13 +251,7 @@ def table(rows: list[Row]) -> str:
 
 def page(rows: list[Row]) -> str:
     version = ".".join(map(str, sys.version_info[:3]))
-    return (
-        "# Speed\n\nWritten by `benchmarks/run.py`: whole processes, medians, each against a peer taken in turns in the same run. "
-        f"Python {version}, {os.cpu_count()} cores.\n\n{table(rows)}\n\n"
-        "`doit` and `dvc` stand for what people use today to rebuild what changed: on the same tree their stages copy one file each. "
-        "`vela` compiles the same model for another chip (Arm's Ethos-U) and does more for it; it is the nearest open compiler, "
-        "run with its default settings.\n"
-    )
+    return PAGE_TEXT.format(version=version, cores=os.cpu_count(), table=table(rows))
 
 
 def main() -> int:

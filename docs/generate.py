@@ -9,7 +9,7 @@ from pathlib import Path
 from edgetpu_build.chip import rules
 from edgetpu_build.cli import reference as commands
 from edgetpu_build.config import reference as configuration
-from edgetpu_build.report import errors_page
+from edgetpu_build.report.codes import errors_page
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 PAGES: dict[str, Callable[[], str]] = {

@@ -1,7 +1,8 @@
-"""Makes docs/pictures/*.svg from real runs in a copy of the example. `python docs/pictures.py` (needs rich, from `[test]`)."""
+"""Makes docs/pictures/*.svg from real runs in a copy of the example. Needs rich, which `[test]` brings."""
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -59,7 +60,7 @@ def draw(name: str, commands: tuple[str, ...]) -> None:
         folder = Path(scratch) / "meter-reader"
         ignore = shutil.ignore_patterns("*_edgetpu.tflite", "__pycache__", "dist", "edgetpu.lock")
         shutil.copytree(ROOT / "example_project", folder, ignore=ignore)
-        console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))  # noqa: SIM115 - rich wants a file
+        console = Console(record=True, width=WIDTH, file=io.StringIO())
         console.print(record(commands, folder))
         console.save_svg(str(PICTURES / f"{name}.svg"), title="meter-reader")
 

@@ -1,8 +1,9 @@
 """Every command that docs/ shows is run: a page is one sandbox, its blocks run in order.
 
-A `console` block is preceded by `<!-- run -->` (an empty folder) or `<!-- run: example -->` (a copy of example_project); a block
-after `<!-- file: NAME -->` is written to that file. `# exits N` after a command says that it ends with N. Blocks in other
-languages (`sh`, `yaml`, `toml`) are not run: they need a network, a device or somebody else's machine, and their page says so.
+A `console` block is preceded by `<!-- run -->` (an empty folder) or `<!-- run: example -->` (a copy of example_project);
+a block after `<!-- file: NAME -->` is written to that file. `# exits N` after a command says that it ends with N. Blocks
+in other languages (`sh`, `yaml`, `toml`) are not run: they need a network, a device or somebody else's machine, and
+their page says so.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(
-    r"(?:<!-- (?P<verb>run|file)(?:: (?P<argument>.+?))? -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```", re.M | re.S
+    r"(?:<!-- (?P<verb>run|file)(?:: (?P<argument>.+?))? -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```",
+    re.MULTILINE | re.DOTALL,
 )
 EXITS = re.compile(r"\s+# exits (\d+)$")
 
@@ -69,8 +71,9 @@ class Shell:
     def run(self, line: str) -> None:
         command, expected = EXITS.sub("", line), EXITS.search(line)
         script = f"{command}\nstatus=$?\npwd > {self.home}/cwd\nexit $status"
+        process = ["bash", "-c", script]
         done = subprocess.run(
-            ["bash", "-c", script], cwd=self.cwd, env=self.environment, capture_output=True, text=True, timeout=120
+            process, cwd=self.cwd, env=self.environment, capture_output=True, text=True, timeout=120, check=False
         )
         assert done.returncode == (int(expected[1]) if expected else 0), f"$ {command}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr

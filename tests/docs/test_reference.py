@@ -10,7 +10,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 def test_reference_pages_are_up_to_date() -> None:
     spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     generate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generate)
     assert generate.stale() == []
