@@ -59,6 +59,7 @@ CATALOGUE: dict[str, str] = {
     "ETB317": "file changed while it was read",
     "ETB318": "custom operator unknown to the compiler",
     "ETB319": "unusable quantisation",
+    "ETB320": "model uses a newer schema",
     # 4: the compiler is missing or of the wrong version
     "ETB401": "compiler not found",
     "ETB402": "compiler version refused",
