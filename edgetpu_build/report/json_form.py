@@ -132,6 +132,11 @@ def output(output: Output) -> dict[str, Any]:
     return {"path": output.path, "sha256": output.sha256, "size": output.size}
 
 
+def operator(operator: OperatorResult) -> dict[str, Any]:
+    """``index``: its position in the original file."""
+    return _fields(operator, _OPERATOR)
+
+
 def layer(layer: LayerResult) -> dict[str, Any]:
     """``index``: the operator in the original file; ``bytes``: its parameters."""
     return _fields(layer, _LAYER)
@@ -153,7 +158,7 @@ def _member(
         "source": source,
         "outputs": [output(o) for o in outputs],
         "figures": figures.to_json(),
-        "operators": [_fields(o, _OPERATOR) for o in operators],
+        "operators": [operator(o) for o in operators],
     }
 
 

@@ -1,0 +1,222 @@
+"""What is in a .tflite file: a model and what compiling it would come to, or a compiled file and the packages in it.
+
+Google's files and the builtin compiler's alike. Figures of a compiled file are read from it and so exact; those of a
+model are the forecast of the builtin compiler.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from edgetpu_build.compiler.artifact import CUSTOM_OPERATOR
+from edgetpu_build.compiler.interface import LayerResult, OperatorResult, Options, Target
+from edgetpu_build.compiler.package import Package, decode
+from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError
+from edgetpu_build.figure import Figures, exact
+from edgetpu_build.tflite.model import Model, Operator, Subgraph, Tensor
+from edgetpu_build.tflite.reader import read
+
+TARGETS: Mapping[str, Target] = {"edgetpu-custom-op": "edgetpu", CUSTOM_OPERATOR: "simulator"}
+"""Custom operator -> what runs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """An Edge TPU operator of a compiled file: ``index`` in the file, ``size`` of its custom options in bytes."""
+
+    index: int
+    custom_code: str
+    size: int
+    package: Package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """One file. ``target`` is empty for a model that was not compiled.
+
+    ``operators`` and ``layers``: of the file itself; for a model that was not compiled, as builtin would place them.
+    ``appended``: bytes behind the flatbuffer (a zip of labels, say). ``warnings``: what is in the way of compiling it.
+    """
+
+    label: str
+    size: int
+    model: Model
+    target: Target | Literal[""] = ""
+    compiled: tuple[Compiled, ...] = ()
+    operators: tuple[OperatorResult, ...] = ()
+    layers: tuple[LayerResult, ...] = ()
+    figures: Figures
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def appended(self) -> int:
+        return self.size - self.model.flatbuffer_size
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """How many operators of each kind; custom ones by their code."""
+        return Counter(operator.name for operator in self.operators)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing in which two files differ, as text; "" where a side does not have it."""
+
+    what: str
+    before: str
+    after: str
+
+
+def inspect(data: bytes, *, label: str = "", options: Options | None = None) -> Inspection:
+    """What is in a file's bytes. ``options``: what a forecast assumes. ETB301, ETB302 or ETB303 if it is no model."""
+    model = read(data, label=label)
+    found = tuple(_packages(model.main)) if model.subgraphs else ()
+    if found:
+        return _of_compiled(model, found, label, len(data))
+    return _of_model(model, label, len(data), options or Options())
+
+
+def differences(before: Inspection, after: Inspection) -> tuple[Difference, ...]:
+    """Everything that can be told of both files and is not the same."""
+    first, second = _facts(before), _facts(after)
+    names = [*first, *(name for name in second if name not in first)]
+    pairs = ((name, first.get(name, ""), second.get(name, "")) for name in names)
+    return tuple(Difference(what=name, before=old, after=new) for name, old, new in pairs if old != new)
+
+
+def shape(tensor: Tensor) -> str:
+    """ "1x224x224x3"."""
+    return "x".join(map(str, tensor.shape)) or "scalar"
+
+
+def quantization(tensor: Tensor) -> str:
+    """ "scale 0.0078, zero point 128", or nothing."""
+    found = tensor.quantization
+    if not found or not found.scale:
+        return ""
+    if len(found.scale) > 1:
+        return f"{len(found.scale)} scales along dimension {found.axis}"
+    return f"scale {found.scale[0]:.6g}, zero point {found.zero_point[0] if found.zero_point else 0}"
+
+
+def _packages(subgraph: Subgraph) -> Iterator[Compiled]:
+    for index, operator in enumerate(subgraph.operators):
+        if operator.custom_code in TARGETS:
+            options = operator.custom_options or b""
+            yield Compiled(index=index, custom_code=operator.custom_code, size=len(options), package=decode(options))
+
+
+def _of_compiled(model: Model, found: tuple[Compiled, ...], label: str, size: int) -> Inspection:
+    inside = {compiled.index for compiled in found}
+    operators = tuple(
+        OperatorResult(index=i, name=_name(operator), target="edgetpu" if i in inside else "cpu")
+        for i, operator in enumerate(model.main.operators)
+    )
+    streamed = exact(sum(c.package.streamed_bytes for c in found))
+    figures = Figures(
+        off_chip=streamed,
+        cached_bytes=exact(sum(c.package.cached_bytes for c in found)),
+        streamed_bytes=streamed,
+        cpu_operators=exact(len(operators) - len(found)),
+        subgraphs=exact(len(found)),
+        runtime_version=exact(max(c.package.min_runtime_version for c in found)),
+    )
+    target = TARGETS[found[0].custom_code]
+    return Inspection(
+        label=label, size=size, model=model, target=target, compiled=found, operators=operators, figures=figures
+    )
+
+
+def _of_model(model: Model, label: str, size: int, options: Options) -> Inspection:
+    from edgetpu_build.chip.generations import generation
+    from edgetpu_build.compiler import diagnosis
+    from edgetpu_build.compiler.forecast import predict
+
+    try:
+        warnings = diagnosis.examine(model, label, generation=generation(options.generation))
+        (forecast,) = predict([model], options)
+    except EdgeTpuBuildError as problem:
+        return _not_to_be_compiled(model, label, size, problem.diagnostics)
+    nothing = diagnosis.nothing_mapped(forecast.placement.operators, label)
+    return Inspection(
+        label=label,
+        size=size,
+        model=model,
+        operators=forecast.placement.operators,
+        layers=forecast.layers,
+        figures=forecast.figures,
+        warnings=(*warnings, *forecast.warnings, *([nothing] if nothing else [])),
+    )
+
+
+def _not_to_be_compiled(model: Model, label: str, size: int, why: tuple[Diagnostic, ...]) -> Inspection:
+    reason = "; ".join(d.message for d in why)
+    operators = model.main.operators if model.subgraphs else ()
+    return Inspection(
+        label=label,
+        size=size,
+        model=model,
+        figures=Figures(),
+        operators=tuple(
+            OperatorResult(index=i, name=_name(operator), target="cpu", reason=reason)
+            for i, operator in enumerate(operators)
+        ),
+        warnings=tuple(replace(d, severity="warning") for d in why),
+    )
+
+
+def _name(operator: Operator) -> str:
+    return operator.custom_code or operator.kind
+
+
+def _facts(found: Inspection) -> dict[str, str]:
+    """What two files are compared by, in the order in which it is told."""
+    facts = {"size": f"{found.size} B", "made for": found.target or "not compiled"}
+    facts |= {"schema version": str(found.model.version), "description": found.model.description}
+    for name, sides in (("input", _ends(found, "inputs")), ("output", _ends(found, "outputs"))):
+        facts |= {f"{name} {i}": side for i, side in enumerate(sides)}
+    facts |= {f"operators {kind}": str(count) for kind, count in sorted(found.kinds.items())}
+    facts |= {f"{o.index} {o.name}": _where(o) for o in found.operators if o.target == "cpu"}
+    facts |= {f"{layer.index} {layer.name} parameters": f"{layer.bytes} B {layer.placement}" for layer in found.layers}
+    for number, compiled in enumerate(found.compiled):
+        facts |= {
+            f"Edge TPU operator {number}: {key}": value for key, value in _package_facts(compiled.package).items()
+        }
+    facts["appended bytes"] = str(found.appended)
+    facts["metadata"] = ", ".join(name for name, _ in found.model.metadata)
+    return facts
+
+
+def _package_facts(package: Package) -> dict[str, str]:
+    from hashlib import sha256
+
+    facts = {
+        "runtime version": str(package.min_runtime_version),
+        "compiler": package.compiler_version,
+        "cached": f"{package.cached_bytes} B",
+        "streamed": f"{package.streamed_bytes} B",
+    }
+    for executable in package.executables:
+        facts[f"{executable.type} token"] = token(executable.token)
+        facts[f"{executable.type} parameters"] = sha256(executable.parameters).hexdigest()[:16]
+        facts[f"{executable.type} instructions"] = f"{sum(map(len, executable.instructions))} B"
+    return facts
+
+
+def token(value: int) -> str:
+    """A caching token as 16 hex digits, "none" for 0."""
+    return f"{value:016x}" if value else "none"
+
+
+def _ends(found: Inspection, which: Literal["inputs", "outputs"]) -> list[str]:
+    if not found.model.subgraphs:
+        return []
+    main = found.model.main
+    return [f"{t.name} {shape(t)} {t.type}" for t in (main.tensors[i] for i in getattr(main, which))]
+
+
+def _where(operator: OperatorResult) -> str:
+    return f"on the CPU ({operator.rule})" if operator.rule else "on the CPU"
