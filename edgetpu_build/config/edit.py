@@ -61,26 +61,30 @@ def _init(text: str, *, uv: bool) -> str:
     document = _parse(text)
     if uses_hatchling(text):
         if not any(_is_ours(requirement) for requirement in _get(document, ("build-system", "requires")) or ()):
-            text = _append(text, ("build-system", "requires"), "edgetpu-build")
-        text = _with_table(text, HOOK, {})
+            text = _append(text, ("build-system", "requires"), ["edgetpu-build"])
+        text = _with_tables(text, {HOOK: {}})
     if (uv or _get(document, ("tool", "uv")) is not None) and _get(document, CACHE_KEYS) is None:
-        text = _with_key(text, CACHE_KEYS, [{"file": "pyproject.toml"}, {"file": LOCK}])
-    return _with_table(text, TABLE, {})
+        sources = (model.get("source") for model in (_get(document, (*TABLE, "models")) or {}).values())
+        text = _with_key(text, CACHE_KEYS, [{"file": file} for file in ("pyproject.toml", LOCK, *sources) if file])
+    return _with_tables(text, {TABLE: {}})
 
 
 def _add(text: str, sources: Iterable[str]) -> str:
-    for source in sources:
-        document = _parse(text)
-        table = _get(document, TABLE)
-        models = table.get("models", {})
-        if any(model.get("source") == source for model in models.values()):
-            continue
-        name = _free_name(PurePosixPath(source).stem, {*models, *table.get("groups", {})})
-        text = _with_table(text, (*TABLE, "models", name), {"source": source})
-        keys = _get(document, CACHE_KEYS)
-        if isinstance(keys, list) and not any(_covers(key, source) for key in keys):
-            text = _append(text, CACHE_KEYS, {"file": source})
-    return text
+    document = _parse(text)
+    table = _get(document, TABLE)
+    models = dict(table.get("models", {}))
+    known = {model.get("source") for model in models.values()}
+    new: dict[KeyPath, Mapping[str, Any]] = {}
+    for source in dict.fromkeys(sources):
+        if source not in known:
+            name = _free_name(PurePosixPath(source).stem, {*models, *table.get("groups", {})})
+            models[name] = new[(*TABLE, "models", name)] = {"source": source}
+    text = _with_tables(text, new)
+    keys = _get(document, CACHE_KEYS)
+    if not isinstance(keys, list):
+        return text
+    unseen = [values["source"] for values in new.values() if not any(_covers(key, values["source"]) for key in keys)]
+    return _append(text, CACHE_KEYS, [{"file": source} for source in unseen])
 
 
 def _is_ours(requirement: str) -> bool:
@@ -99,16 +103,21 @@ def _free_name(stem: str, taken: set[str]) -> str:
     return next(name for name in names if name.lower() not in folded)
 
 
-def _with_table(text: str, path: KeyPath, values: Mapping[str, Any]) -> str:
-    """The text with the table ``path``, unless it is there."""
-    if _get(_parse(text), path) is not None:
+def _with_tables(text: str, tables: Mapping[KeyPath, Mapping[str, Any]]) -> str:
+    """The text with each of the tables, all of one kind, that is not there yet."""
+    document = _parse(text)
+    new = {path: dict(values) for path, values in tables.items() if _get(document, path) is None}
+    if not new:
         return text
-    fragment = f"[{dotted(path)}]\n" + "".join(f"{key} = {_written(value)}\n" for key, value in values.items())
+    fragment = "\n".join(
+        f"[{dotted(path)}]\n" + "".join(f"{key} = {_written(value)}\n" for key, value in values.items())
+        for path, values in new.items()
+    )
     return _meaning(
-        _changed(text, path, dict(values)),
-        lambda: _inserted(text, _end_of_kin(text, path), f"\n{fragment}"),
+        _changed(document, new),
+        lambda: _inserted(text, _end_of_kin(text, next(iter(new))), f"\n{fragment}"),
         lambda: _inserted(text, len(text), f"\n{fragment}"),
-        lambda: _assigned(text, path, dict(values)),
+        lambda: _assigned(text, new),
     )
 
 
@@ -117,21 +126,20 @@ def _with_key(text: str, path: KeyPath, value: Any) -> str:
     line = f"{path[-1]} = {_written(value)}\n"
     ends = [end for table, end in sections(text) if table == path[:-1]]
     return _meaning(
-        _changed(text, path, value),
+        _changed(_parse(text), {path: value}),
         *([lambda: _inserted(text, ends[0], line)] if ends else []),
         lambda: _inserted(text, len(text), f"\n[{dotted(path[:-1])}]\n{line}"),
-        lambda: _assigned(text, path, value),
+        lambda: _assigned(text, {path: value}),
     )
 
 
-def _append(text: str, path: KeyPath, value: Any) -> str:
-    """The text with one more element in the array at ``path``."""
-    wanted = copy.deepcopy(_parse(text))
-    held = _get(wanted, path)
+def _append(text: str, path: KeyPath, values: list[Any]) -> str:
+    """The text with more elements in the array at ``path``."""
+    document = _parse(text)
+    held = _get(document, path)
     if held is None:
-        return _with_key(text, path, [value])
-    held.append(value)
-    return _meaning(wanted, lambda: _appended(text, path, value))
+        return _with_key(text, path, values)
+    return _meaning(_changed(document, {path: held + values}), lambda: _appended(text, path, values))
 
 
 def _meaning(wanted: Mapping[str, Any], *edits: Edit) -> str:
@@ -147,13 +155,14 @@ def _meaning(wanted: Mapping[str, Any], *edits: Edit) -> str:
     raise error("ETB201", "`pyproject.toml` is laid out in a way that cannot be edited safely", hint)
 
 
-def _changed(text: str, path: KeyPath, value: Any) -> dict[str, Any]:
-    document = copy.deepcopy(_parse(text))
-    table: Any = document
-    for key in path[:-1]:
-        table = table.setdefault(key, {})
-    table[path[-1]] = value
-    return document
+def _changed(document: Mapping[str, Any], changes: Mapping[KeyPath, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = copy.deepcopy(dict(document))
+    for path, value in changes.items():
+        table: Any = changed
+        for key in path[:-1]:
+            table = table.setdefault(key, {})
+        table[path[-1]] = value
+    return changed
 
 
 def _inserted(text: str, offset: int, addition: str) -> str:
@@ -172,9 +181,8 @@ def _end_of_kin(text: str, path: KeyPath) -> int:
     """Where the last table ends that shares most of the path: a model goes after the other models."""
 
     def shared(table: KeyPath) -> int:
-        return next(
-            (i for i, (a, b) in enumerate(zip(table, path, strict=False)) if a != b), min(len(table), len(path))
-        )
+        same = [a == b for a, b in zip(table, path, strict=False)]
+        return same.index(False) if False in same else len(same)
 
     tables = sections(text)
     most = max(shared(table) for table, _ in tables)
@@ -183,27 +191,30 @@ def _end_of_kin(text: str, path: KeyPath) -> int:
     return next(end for table, end in reversed(tables) if shared(table) == most)
 
 
-def _assigned(text: str, path: KeyPath, value: Any) -> str:
+def _assigned(text: str, changes: Mapping[KeyPath, Any]) -> str:
     import tomlkit
+    from tomlkit.items import InlineTable
 
     document = tomlkit.parse(text)
-    table: Any = document
-    for key in path[:-1]:
-        if key not in table:
-            table[key] = tomlkit.inline_table() if isinstance(table, tomlkit.items.InlineTable) else tomlkit.table()
-        table = table[key]
-    table[path[-1]] = tomlkit.value(_written(value))
+    for path, value in changes.items():
+        table: Any = document
+        for key in path[:-1]:
+            if key not in table:
+                table[key] = tomlkit.inline_table() if isinstance(table, InlineTable) else tomlkit.table()
+            table = table[key]
+        table[path[-1]] = tomlkit.value(_written(value))
     return tomlkit.dumps(document)
 
 
-def _appended(text: str, path: KeyPath, value: Any) -> str:
+def _appended(text: str, path: KeyPath, values: Iterable[Any]) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)
     array: Any = document
     for key in path:
         array = array[key]
-    array.append(tomlkit.value(_written(value)))
+    for value in values:
+        array.append(tomlkit.value(_written(value)))
     return tomlkit.dumps(document)
 
 

@@ -452,6 +452,8 @@ KEYS: dict[Scope, dict[str, Key]] = {
     "remote": {key.name: key for key in REMOTE},
 }
 
+REMOTE_ALLOWED = "a URL, a table of `url` and `mode`, or a list of these"
+
 FROZEN = "EDGETPU_BUILD_FROZEN"
 
 ENVIRONMENT = {

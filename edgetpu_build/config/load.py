@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgetpu_build.config import rules
 from edgetpu_build.config.findings import ROOT, Findings, listed, named, nearest, shown
-from edgetpu_build.config.keys import FROZEN, HOOK_OPTIONS, KEYS, PROJECT, Key, Scope
+from edgetpu_build.config.keys import FROZEN, HOOK_OPTIONS, KEYS, PROJECT, REMOTE_ALLOWED, Key, Scope
 from edgetpu_build.config.kinds import BOOLEAN, URL, Kind, Unfit
 from edgetpu_build.config.lines import KeyPath, key_lines
 from edgetpu_build.config.model import Budget, Config, DeviceConfig, GroupConfig, ModelConfig, RemoteCache
@@ -183,6 +183,9 @@ def _remotes(found: Any, path: KeyPath, findings: Findings) -> tuple[RemoteCache
     stores = []
     for index, one in places:
         where = path if index is None else (*path, index)
+        if not isinstance(one, (str, dict)):
+            findings.error("ETB204", where, f"{named(where)} is `{shown(one)}`, allowed: {REMOTE_ALLOWED}")
+            continue
         table = {"url": one} if isinstance(one, str) else one
         values = _table(table, where, "remote", findings)
         if "url" in values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgetpu_build.config.keys import ENVIRONMENT, HOOK_OPTIONS, KEYS, Key, Scope
+from edgetpu_build.config.keys import ENVIRONMENT, HOOK_OPTIONS, KEYS, REMOTE_ALLOWED, Key, Scope
 
 _HEADINGS: dict[Scope, tuple[str, str]] = {
     "project": ("`[tool.edgetpu]`", "What holds for the whole project."),
@@ -67,7 +67,7 @@ _TABLES: dict[Scope, str] = {
     "group": "a table of groups, by name",
     "budget": "a budget table",
     "device": "a device table",
-    "remote": "a URL, a table of `url` and `mode`, or a list of these",
+    "remote": REMOTE_ALLOWED,
 }
 
 
