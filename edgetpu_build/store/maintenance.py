@@ -21,6 +21,7 @@ from edgetpu_build.store.content import Store
 from edgetpu_build.store.record import DamagedError, decode
 
 HOUR = 3600.0
+USELESS = -1.0
 _ASIDE = {"quarantine": files.DAY, "projects": 90 * files.DAY, "bugs": 90 * files.DAY}  # folder -> seconds kept
 
 
@@ -75,13 +76,13 @@ class _Entry:
 
 def stats(store: Store) -> Stats:
     """Count what is there. Changes nothing, takes no lock, never fails."""
-    records, blobs = _sizes(store, "ac"), _sizes(store, "cas")
-    uses = [entry.stat().st_mtime for entry in _files(store, "ac")]
+    records, blobs = list(_records(store)), _sizes(store, "cas")
+    uses = [entry.used for entry in records if entry.used != USELESS]
     return Stats(
         folder=store.folder,
         records=len(records),
         blobs=len(blobs),
-        bytes=sum(records.values()) + sum(blobs.values()),
+        bytes=sum(entry.size for entry in records) + sum(blobs.values()),
         limit=store.limit,
         quarantined=len(layout.scan(f"{store.root}/quarantine")),
         projects=len(layout.scan(f"{store.root}/projects")),
@@ -119,8 +120,7 @@ def clear(store: Store, blocked: Callable[[], None] | None = None) -> Removed:
     """Remove everything but the lock files. Waits for running builds. Raises ETB501."""
     with store.locks.whole(wait=True, blocked=blocked):
         everything = _prune(store, -1, certain=True)
-        rest = [entry for kind in layout.KINDS for entry in layout.entries(store.root, kind)]
-        rest += [entry for folder in _ASIDE for entry in layout.scan(f"{store.root}/{folder}")]
+        rest = (entry for folder in (*layout.KINDS, *_ASIDE) for entry in layout.scan(f"{store.root}/{folder}"))
         others = sum(_remove_tree(entry) for entry in rest)
     return Removed(
         records=everything.records, blobs=everything.blobs, others=everything.others + others, bytes=everything.bytes
@@ -144,39 +144,45 @@ def verify(store: Store, *, repair: bool = False) -> Verification:
 def _prune(store: Store, limit: int, *, certain: bool) -> Removed:
     """``certain``: no other process stores anything now, so a blob without a record is a left-over at any age."""
     others = _sweep(store)
-    kept = sorted(_records(store), key=lambda entry: (-entry.used, entry.path))
-    sizes = _sizes(store, "cas")
+    kept, sizes = sorted(_records(store), key=lambda entry: (-entry.used, entry.path)), _sizes(store, "cas")
     needed = Counter(digest for entry in kept for digest in entry.blobs)
     orphans = [digest for digest in sizes if digest not in needed and (certain or _is_old(store, digest))]
     total = sum(sizes.values()) + sum(entry.size for entry in kept)
-    freed = sum(_remove_blob(store, digest, sizes) for digest in orphans)
-    records, blobs = 0, len(orphans)
-    while kept and total - freed > limit:
+    freed = records = blobs = 0
+
+    def drop(digests: Iterable[str]) -> None:
+        nonlocal freed, blobs
+        for digest in digests:
+            files.remove(layout.path_in(store.root, "cas", digest))
+            freed, blobs = freed + sizes[digest], blobs + 1
+
+    drop(orphans)
+    while kept and (total - freed > limit or kept[-1].used == USELESS):
         entry = kept.pop()
         files.remove(entry.path)
+        freed, records = freed + entry.size, records + 1
         needed.subtract(entry.blobs)
-        unneeded = [digest for digest in entry.blobs if not needed[digest] and digest in sizes]
-        freed += entry.size + sum(_remove_blob(store, digest, sizes) for digest in unneeded)
-        records, blobs = records + 1, blobs + len(unneeded)
+        drop(digest for digest in entry.blobs if not needed[digest] and digest in sizes)
     return Removed(records=records, blobs=blobs, others=others, bytes=freed)
 
 
 def _records(store: Store) -> Iterator[_Entry]:
-    """Every record; a damaged one needs no blobs, and goes when its time has come."""
+    """Every record. One that is damaged or cannot be read serves nobody: it counts as the least used."""
     now = store.clock()
     for entry in _files(store, "ac"):
         with suppress(OSError):
-            there = entry.stat()
-            used = there.st_mtime if there.st_mtime <= now else 0.0
-            yield _Entry(entry.path, used, there.st_size, frozenset(_needs(entry)))
+            there, needs = entry.stat(), _needs(entry)
+            used = USELESS if needs is None else there.st_mtime if there.st_mtime <= now else 0.0
+            yield _Entry(entry.path, used, there.st_size, needs or frozenset())
 
 
-def _needs(entry: os.DirEntry[str]) -> Iterable[str]:
+def _needs(entry: os.DirEntry[str]) -> frozenset[str] | None:
+    """The digests that a record names; None if it is of no use."""
     try:
         record = decode(files.read_bytes(entry.path), entry.name)
-    except DamagedError:
-        return ()
-    return (blob.sha256 for blob in record.blobs) if record else ()
+    except (OSError, DamagedError):
+        return None
+    return frozenset(blob.sha256 for blob in record.blobs) if record else frozenset()
 
 
 def _files(store: Store, kind: str) -> Iterator[os.DirEntry[str]]:
@@ -191,11 +197,6 @@ def _sizes(store: Store, kind: str) -> dict[str, int]:
         with suppress(OSError):
             found[entry.name] = entry.stat().st_size
     return found
-
-
-def _remove_blob(store: Store, digest: str, sizes: dict[str, int]) -> int:
-    files.remove(layout.path_in(store.root, "cas", digest))
-    return sizes[digest]
 
 
 def _is_old(store: Store, digest: str) -> bool:
@@ -216,7 +217,7 @@ def _sweep(store: Store) -> int:
 
 
 def _age(entry: os.DirEntry[str], now: float) -> float:
-    """Seconds since a file, or the youngest one in a folder, was changed or moved (a rename keeps the content's time)."""
+    """Seconds since a file, or the youngest in a folder, was changed or moved (a rename keeps the content's time)."""
     try:
         there = entry.stat(follow_symlinks=False)
     except OSError:

@@ -76,7 +76,7 @@ def decode(data: bytes, fingerprint: str) -> Record | None:
         fields = json.loads(body)
         blobs = tuple(_blob(*entry) for entry in fields["blobs"])
         named, facts = fields["fingerprint"], fields["facts"]
-    except (ValueError, KeyError, TypeError) as failure:
+    except (ValueError, KeyError, TypeError, RecursionError) as failure:
         raise DamagedError("not as the format says") from failure
     if named != fingerprint:
         raise DamagedError("the record of another unit")
@@ -88,6 +88,6 @@ def decode(data: bytes, fingerprint: str) -> Record | None:
 def _blob(name: Any, sha256: Any, size: Any) -> Blob:
     if not (isinstance(sha256, str) and is_digest(sha256) and type(size) is int):
         raise ValueError("not a blob")
-    if not is_plain_name(name):
-        raise ValueError("a name that leaves its folder")
+    if not (isinstance(name, str) and is_plain_name(name)):
+        raise ValueError("not a plain relative name")
     return Blob(name, sha256, size)
