@@ -67,7 +67,7 @@ def kept(before: str, after: str) -> bool:
 def _grown(line: str, row: str) -> bool:
     head, bracket, tail = line.rpartition("]")
     if (bracket and "requires" in line) or "cache-keys" in line:
-        return row.startswith(head.rstrip()) and row.endswith(bracket + tail)
+        return row.startswith(head.rstrip()) and row.rstrip().endswith((bracket + tail).rstrip())
     return "models = {" in line and row.startswith(line.rpartition(" }")[0].removesuffix(" }"))
 
 
