@@ -1,20 +1,21 @@
 """The project's own compiler: predicts what Google's would do and writes artifacts for the simulated device.
 
-Pure: bytes in, values out. ``forecast`` does the arithmetic; here it becomes files. An artifact made here runs on no silicon,
-and says so in its operator's name.
+Pure: bytes in, values out. ``forecast`` does the arithmetic; here it becomes files. An artifact made here runs on no
+silicon, and says so in its operator's name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Literal
 
 from edgetpu_build import __version__
 from edgetpu_build.chip.generations import generation
-from edgetpu_build.compiler import activation, artifact, diagnosis, segments_auto, text
+from edgetpu_build.compiler import activation, artifact, diagnosis, segmentation, segments_auto, text
 from edgetpu_build.compiler.caching import Decision
-from edgetpu_build.compiler.forecast import Forecast, cuts, predict, predict_segments
+from edgetpu_build.compiler.forecast import Forecast, predict, predict_segments
 from edgetpu_build.compiler.interface import (
     Identity,
     LayerResult,
@@ -51,17 +52,26 @@ class Builtin:
         options = request.options
         if options.balance != "parameters" and not options.cuts:
             raise error(
-                "ETB213", f"`balance = {options.balance!r}` is not available yet", 'use "parameters", or name `cuts`', key="balance"
+                "ETB213",
+                f"`balance = {options.balance!r}` is not available yet",
+                'use "parameters", or name `cuts`',
+                key="balance",
             )
-        models = [_read(source) for source in request.sources]
+        known = generation(options.generation)
+        models = [reader.read(source.data, label=source.label) for source in request.sources]
+        found = [diagnosis.examine(m, s.label, generation=known) for m, s in zip(models, request.sources, strict=True)]
         progress("predicting")
         job = _Job(request, token(request))
         options, notes = _counted(models[0], options)
-        if options.segments > 1 or options.cuts:
-            members, tries = job.segmented(models[0], options)
-        else:
-            members, tries = job.whole(models, options)
-        return Result(compiler=self.identify(), options=options, members=members, warnings=notes, attempts=tries)
+        segmented = options.segments > 1 or options.cuts
+        members, tries = job.segmented(models[0], options) if segmented else job.whole(models, options)
+        return Result(
+            compiler=self.identify(),
+            options=options,
+            members=tuple(replace(m, warnings=(*more, *m.warnings)) for m, more in zip(members, found, strict=True)),
+            warnings=notes,
+            attempts=tries,
+        )
 
 
 def token(request: Request) -> int:
@@ -75,12 +85,6 @@ def token(request: Request) -> int:
 
 def _content(source: Source) -> tuple[bytes, bytes]:
     return source.data, repr(source.intermediate_tensors).encode()
-
-
-def _read(source: Source) -> Model:
-    model = reader.read(source.data, label=source.label)
-    diagnosis.examine(model, source.label)
-    return model
 
 
 def _counted(model: Model, options: Options) -> tuple[Options, tuple[Diagnostic, ...]]:
@@ -98,6 +102,12 @@ def _counted(model: Model, options: Options) -> tuple[Options, tuple[Diagnostic,
     return replace(options, segments=count), notes
 
 
+def _cuts(model: Model, options: Options) -> segmentation.Segments:
+    if options.cuts:
+        return segmentation.by_tensors(model.main, options.cuts)
+    return segmentation.by_parameters(model.main, options.segments)
+
+
 def _avoidable(forecast: Forecast) -> int:
     """Bytes off-chip that a larger chip would hold."""
     return sum(d.candidate.layer.size for d in forecast.decisions if not d.cached and not d.hopeless)
@@ -110,7 +120,9 @@ class _Job:
     request: Request
     token: int
 
-    def whole(self, models: Sequence[Model], options: Options) -> tuple[tuple[MemberResult, ...], tuple[text.Attempt, ...]]:
+    def whole(
+        self, models: Sequence[Model], options: Options
+    ) -> tuple[tuple[MemberResult, ...], tuple[text.Attempt, ...]]:
         names = [source.intermediate_tensors for source in self.request.sources]
         tries: tuple[text.Attempt, ...] = ()
         if options.delegate_step:
@@ -129,14 +141,13 @@ class _Job:
             layers=forecast.layers,
             artifact=self._artifact(forecast, source.data),
             log=self._log(operators),
-            warnings=forecast.warnings,
+            warnings=_warnings(forecast.warnings, operators, source.label),
         )
 
     def segmented(self, model: Model, options: Options) -> tuple[tuple[MemberResult, ...], tuple[text.Attempt, ...]]:
         source = self.request.sources[0]
         found = [
-            self._segment(model, number, operators, options)
-            for number, operators in enumerate(cuts(model.main, options.segments, options.cuts))
+            self._segment(model, number, operators, options) for number, operators in enumerate(_cuts(model, options))
         ]
         pieces = [piece for piece, _, _ in found]
         operators = sorted((op for _, part, _ in found for op in part.operators), key=lambda op: op.index)
@@ -144,10 +155,12 @@ class _Job:
             label=source.label,
             figures=_summed([piece.figures for piece in pieces]),
             operators=tuple(operators),
-            layers=tuple(sorted((layer for _, part, _ in found for layer in part.layers), key=lambda layer: layer.index)),
+            layers=tuple(
+                sorted((layer for _, part, _ in found for layer in part.layers), key=lambda layer: layer.index)
+            ),
             log=self._log(operators),
             segments=tuple(pieces),
-            warnings=tuple(note for _, part, _ in found for note in part.warnings),
+            warnings=_warnings([note for _, part, _ in found for note in part.warnings], operators, source.label),
         )
         return (member,), tuple(attempt for _, _, tries in found for attempt in tries)
 
@@ -206,6 +219,11 @@ class _Mapped:
         )
 
 
+def _warnings(found: Sequence[Diagnostic], operators: Sequence[OperatorResult], label: str) -> tuple[Diagnostic, ...]:
+    nothing = diagnosis.nothing_mapped(operators, label)
+    return (*found, nothing) if nothing else tuple(found)
+
+
 def _searched(
     model: Model, options: Options, names: tuple[str, ...], *, segment: bool = False
 ) -> tuple[Forecast, tuple[text.Attempt, ...]]:
@@ -222,7 +240,7 @@ def parts_of(forecast: Forecast, generation_name: str) -> list[artifact.Part]:
     subgraph = forecast.model.main
     by_operator = {decision.candidate.layer.index: decision for decision in forecast.decisions}
     parts = []
-    for operators, need in zip(forecast.placement.partitions, forecast.activations):
+    for operators, need in zip(forecast.placement.partitions, forecast.activations, strict=True):
         mine = [by_operator[index] for index in operators if index in by_operator]
         inputs, outputs = surgery.boundary(subgraph, operators)
         cached, held = _blob([d for d in mine if d.cached], forecast.model, generation_name, "cached")
@@ -242,28 +260,38 @@ def parts_of(forecast: Forecast, generation_name: str) -> list[artifact.Part]:
 
 
 def _blob(
-    decisions: Sequence[Decision], model: Model, generation_name: str, kind: artifact.Blob
+    decisions: Sequence[Decision], model: Model, generation_name: str, kind: Literal["cached", "streamed"]
 ) -> tuple[bytes, list[artifact.Relocation]]:
-    """The layers' bytes, and where each constant lies: ``layout`` names generation and operator, for ``parameters.layout``."""
-    chunks, places, offset = [], [], 0
+    """The layers' bytes and where each constant lies in them.
+
+    ``layout`` names generation and operator ("16.0:7"): ``parameters.layout`` of these unpacks the bytes.
+    """
+    chunks: list[bytes] = []
+    places: list[artifact.Relocation] = []
+    offset = 0
     for decision in decisions:
         layer = decision.candidate.layer
         chunks.append(layer.blob())
-        op = model.main.operators[layer.index]
-        for index in dict.fromkeys(op.inputs):
-            if index >= 0 and model.main.tensors[index].data is not None and index not in layer.absent:
-                layout = f"{generation_name}:{layer.index}"
-                places.append(artifact.Relocation(tensor=index, blob=kind, offset=offset, size=layer.size, layout=layout))
+        layout = f"{generation_name}:{layer.index}"
+        places += [
+            artifact.Relocation(tensor=index, blob=kind, offset=offset, size=layer.size, layout=layout)
+            for index in dict.fromkeys(model.main.operators[layer.index].inputs)
+            if index >= 0 and model.main.tensors[index].data is not None and index not in layer.absent
+        ]
         offset += layer.size
     return b"".join(chunks), places
 
 
 def _summed(parts: Sequence[Figures]) -> Figures:
     """Of a segmented model: the segments' figures added up; it asks for the newest runtime that any of them does."""
-    add: Callable[[str], object] = lambda name: total(getattr(part, name) for part in parts)  # noqa: E731
-    names = (
-        "on_chip_available", "on_chip_used", "off_chip", "cached_bytes", "streamed_bytes", "edgetpu_operators",
-        "cpu_operators", "subgraphs",
-    )  # fmt: skip
-    newest = max((part.runtime_version for part in parts), key=lambda figure: figure.value or 0)
-    return Figures(**{name: add(name) for name in names}, runtime_version=newest)  # type: ignore[arg-type]
+    return Figures(
+        on_chip_available=total(part.on_chip_available for part in parts),
+        on_chip_used=total(part.on_chip_used for part in parts),
+        off_chip=total(part.off_chip for part in parts),
+        cached_bytes=total(part.cached_bytes for part in parts),
+        streamed_bytes=total(part.streamed_bytes for part in parts),
+        edgetpu_operators=total(part.edgetpu_operators for part in parts),
+        cpu_operators=total(part.cpu_operators for part in parts),
+        subgraphs=total(part.subgraphs for part in parts),
+        runtime_version=max((part.runtime_version for part in parts), key=lambda figure: figure.value or 0),
+    )

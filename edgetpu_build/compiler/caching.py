@@ -1,10 +1,10 @@
 """Which layers' parameters stay on the chip, alone and among models that are compiled together.
 
-A layer is cached whole or streamed whole. Constants of element-wise operators are always streamed. Then layers get room one
-by one, and one that does not fit is passed over: first depthwise convolutions, then layers whose result is a single position
-(dense layers, classifier heads), those with the largest chunks first; then the others, the largest first. A chunk of 64
-outputs of a single-position layer lies whole in one tile, always the least loaded; all other parameters spread evenly over
-the tiles. Of equal layers the first in the file is served first.
+A layer is cached whole or streamed whole. Constants of element-wise operators are always streamed. Then layers get
+room one by one, and one that does not fit is passed over: first depthwise convolutions, then layers whose result is a
+single position (dense layers, classifier heads), those with the largest chunks first; then the others, the largest
+first. A chunk of 64 outputs of a single-position layer lies whole in one tile, always the least loaded; all other
+parameters spread evenly over the tiles. Of equal layers the first in the file is served first.
 
 Models compiled together: 16.0 puts the layers of all into one pool; up to 15.0 each model is served in the order of the
 command line; 1.0 leaves the single-position layers of all models for last. The manual tells of an order for every
@@ -14,7 +14,7 @@ version: the files of 16.0 contradict it (a model that stood first keeps 2.3 of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from edgetpu_build.chip.facts import TILES
@@ -32,16 +32,21 @@ CHUNK_TOO_LARGE = "a chunk of 64 outputs must lie in one tile"
 class Policy:
     """How a compiler deals out the room. ``pooled``: the layers of all models compete.
 
-    ``singles_last``: single-position layers of all models come after everything else, chunk k in tile k, and a tile takes
-    ``tile_limit`` bytes of them (bracket 520,200 to 522,000).
+    ``singles_last``: single-position layers of all models come after everything else, chunk k in tile k, and a tile
+    takes ``tile_limit`` bytes of them (bracket 520,200 to 522,000). ``before``: who is served before a layer that gets
+    nothing.
     """
 
+    before: str = "the layers that come first and the models before its own"
     pooled: bool = False
     singles_last: bool = False
     tile_limit: int = 0
 
 
-POLICIES = {"1.0": Policy(singles_last=True, tile_limit=521_000), "16.0": Policy(pooled=True)}
+POLICIES = {
+    "1.0": Policy(before="the convolutions of all models", singles_last=True, tile_limit=521_000),
+    "16.0": Policy(before="the layers, of all models together, that come first", pooled=True),
+}
 IN_ORDER = Policy()
 
 
@@ -60,7 +65,7 @@ class Candidate:
         return (1, -self.layer.chunk_size) if self.single else (2, -self.layer.tile_size)
 
 
-def candidate(subgraph: Subgraph, layer: Layer) -> Candidate:
+def candidate_of(subgraph: Subgraph, layer: Layer) -> Candidate:
     """The layer as the allocator sees it."""
     shape = subgraph.tensors[subgraph.operators[layer.index].outputs[0]].shape
     return Candidate(layer=layer, single=layer.chunks > 0 and prod(shape[:-1][-2:]) == 1)
@@ -96,12 +101,12 @@ class Decision:
 class Allocation:
     """Decisions per model, in file order, and per model the bytes on the chip that are left once it is served.
 
-    ``contested``: models (by number) of a pool that is too small. Which of them loses is known in most sets, not in all.
+    ``contested``: several models share a pool that is too small. Which layers lose is known in most sets, not in all.
     """
 
     decisions: tuple[tuple[Decision, ...], ...]
     remaining: tuple[int, ...]
-    contested: frozenset[int] = frozenset()
+    contested: bool = False
 
 
 class _Tiles:
@@ -109,7 +114,7 @@ class _Tiles:
 
     def __init__(self, room: int, policy: Policy) -> None:
         self._room, self._spread, self._loads = room, 0, [0] * TILES
-        self._fixed = policy.singles_last
+        self._policy = policy
         self._share = policy.tile_limit or room // TILES
 
     @property
@@ -121,27 +126,26 @@ class _Tiles:
     def _unused(self) -> int:
         return self._room - self._spread - sum(self._loads)
 
-    def take(self, asks: Candidate) -> tuple[bool, str]:
-        """(cached, why)."""
+    def take(self, asks: Candidate) -> Decision:
+        """Gives the layer room if it fits."""
         layer = asks.layer
+        size, chunk = format_size(layer.tile_size), format_size(layer.chunk_size)
+        if asks.single and layer.chunk_size > self._share:
+            return Decision(asks, False, f"{CHUNK_TOO_LARGE}: it takes {chunk}, a tile has {format_size(self._share)}")
         if layer.tile_size > self._unused:
-            return False, f"it takes {format_size(layer.tile_size)}, and {format_size(self._unused)} are left"
-        if not asks.single:
-            self._spread += layer.tile_size
-            return True, "it fits"
-        if layer.chunk_size > self._share:
-            chunk, share = format_size(layer.chunk_size), format_size(self._share)
-            return False, f"{CHUNK_TOO_LARGE}: it takes {chunk}, a tile has {share}"
-        loads = self._with_chunks(layer)
-        if max(loads) > self._share:
-            return False, f"no tile has {format_size(layer.chunk_size)} left for a chunk of 64 outputs"
+            left = format_size(self._unused)
+            return Decision(asks, False, f"it takes {size}, and {left} are left behind {self._policy.before}")
+        loads = self._with_chunks(layer) if asks.single else self._loads
+        if asks.single and max(loads) > self._share:
+            return Decision(asks, False, f"no tile has {chunk} left for each chunk of 64 outputs")
         self._loads = loads
-        return True, "it fits"
+        self._spread += 0 if asks.single else layer.tile_size
+        return Decision(asks, True, f"it takes {size}, and {format_size(self._unused)} are left then")
 
     def _with_chunks(self, layer: Layer) -> list[int]:
         loads = list(self._loads)
         for chunk in range(layer.chunks):
-            tile = chunk % TILES if self._fixed else loads.index(min(loads))
+            tile = chunk % TILES if self._policy.singles_last else loads.index(min(loads))
             loads[tile] += layer.chunk_size
         return loads
 
@@ -149,52 +153,43 @@ class _Tiles:
 def allocate(models: Sequence[Sequence[Candidate]], room: Figure, generation: str) -> Allocation:
     """Deals out ``room`` (bytes; its range bounds what is sure) to the layers of models compiled together.
 
-    ``models`` stand in the order of the command line, layers in file order; ``generation`` is the compiler's name ("16.0").
+    ``models`` stand in the order of the command line, layers in file order; ``generation`` is the compiler's name
+    ("16.0").
     """
     policy = POLICIES.get(generation, IN_ORDER)
-    verdicts, remaining = _deal(models, int(room.value or 0), policy)
-    sure = _robust(models, room, policy, verdicts)
+    best = _deal(models, int(room.value or 0), policy)
+    bounds = [_deal(models, int(bound or 0), policy) for bound in {room.low, room.high} - {None, room.value}]
     decisions = tuple(
-        tuple(Decision(*decided) for decided in zip(model, *zip(*mine), agreed))
-        for model, mine, agreed in zip(models, verdicts, sure)
+        tuple(
+            replace(decision, sure=all(bound.decisions[number][place].cached == decision.cached for bound in bounds))
+            for place, decision in enumerate(mine)
+        )
+        for number, mine in enumerate(best.decisions)
     )
-    short = len(models) > 1 and policy.pooled and any(not d.cached and not d.hopeless for mine in decisions for d in mine)
-    return Allocation(decisions, remaining, frozenset(range(len(models))) if short else frozenset())
+    return replace(best, decisions=decisions)
 
 
-def _robust(
-    models: Sequence[Sequence[Candidate]], room: Figure, policy: Policy, verdicts: list[list[tuple[bool, str]]]
-) -> list[list[bool]]:
-    """For every layer, whether its fate is the same at both ends of the range of room."""
-    sure = [[True] * len(model) for model in models]
-    for bound in {room.low, room.high} - {None, room.value}:
-        other, _ = _deal(models, int(bound or 0), policy)
-        sure = [
-            [yes and before[0] == after[0] for yes, before, after in zip(*mine)]
-            for mine in zip(sure, verdicts, other)
-        ]
-    return sure
-
-
-def _deal(
-    models: Sequence[Sequence[Candidate]], room: int, policy: Policy
-) -> tuple[list[list[tuple[bool, str]]], tuple[int, ...]]:
+def _deal(models: Sequence[Sequence[Candidate]], room: int, policy: Policy) -> Allocation:
     tiles = _Tiles(room, policy)
-    verdicts: list[list[tuple[bool, str]]] = [[(False, ALWAYS_STREAMED)] * len(model) for model in models]
+    decisions = [[Decision(layer, cached=False, reason=ALWAYS_STREAMED) for layer in model] for model in models]
     remaining = [room] * len(models)
     for number, place in _order(models, policy):
-        verdicts[number][place] = tiles.take(models[number][place])
+        decisions[number][place] = tiles.take(models[number][place])
         remaining[number:] = [tiles.left] * (len(models) - number)
-    return verdicts, (tiles.left,) * len(models) if policy.pooled else tuple(remaining)
+    if policy.pooled:
+        remaining = [tiles.left] * len(models)
+    lost = any(not d.cached and not d.hopeless for mine in decisions for d in mine)
+    return Allocation(tuple(map(tuple, decisions)), tuple(remaining), lost and policy.pooled and len(models) > 1)
 
 
 def _order(models: Sequence[Sequence[Candidate]], policy: Policy) -> list[tuple[int, int]]:
     """(model, layer) in the order in which they are served."""
     asking = [
-        (number, place) for number, model in enumerate(models) for place, c in enumerate(model) if not c.layer.always_streamed
+        (number, place)
+        for number, model in enumerate(models)
+        for place, candidate in enumerate(model)
+        if not candidate.layer.always_streamed
     ]
     if policy.singles_last:
         return sorted(asking, key=lambda at: models[at[0]][at[1]].single)
-    if policy.pooled:
-        return sorted(asking, key=lambda at: models[at[0]][at[1]].rank)
-    return sorted(asking, key=lambda at: (at[0], models[at[0]][at[1]].rank))
+    return sorted(asking, key=lambda at: (0 if policy.pooled else at[0], models[at[0]][at[1]].rank))

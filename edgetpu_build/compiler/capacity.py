@@ -1,15 +1,13 @@
 """On-chip room for parameters: 8 MiB less what instructions and activations take of it.
 
-Exact only where many compiles agree on one number (16.0 with several models); elsewhere a fit with a range. A tile's share
-is a sixteenth. What is known, by compiler:
+Exact only where many compiles agree on one number (16.0 with several models); elsewhere a fit with a range. A tile's
+share is a sixteenth. What is known, by compiler:
 
-=================  ==================================================================================================
-1.0                8 MiB less instructions
-2.0 to 14.1        8 MiB less instructions, less 16 times the map that a global pool gathers in every tile
-15.0, 16.0         8 MiB less 60 KiB less instructions; with activations above a tile's 192 KiB 6.3 to 7.5 MiB were printed
-16.0, several      a constant, whatever the executables are: they share the room of the largest
-16.0, a segment    that constant, less what its first operator's tensors need beyond 192 KiB a tile (206 segmented sweeps)
-=================  ==================================================================================================
+- 1.0: 8 MiB less instructions
+- 2.0 to 14.1: that, less 16 times the map that a global pool gathers in every tile
+- 15.0 and 16.0: 8 MiB less 60 KiB less instructions; 6.3 to 7.5 MiB where activations exceed a tile's 192 KiB
+- 16.0, several models: a constant, whatever the executables are, since they share the room of the largest
+- 16.0, a segment: that constant, less what its first operator's tensors need beyond 192 KiB (206 segmented sweeps)
 """
 
 from __future__ import annotations
@@ -17,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgetpu_build.chip.facts import KIB, MIB, SRAM_BYTES, TILE_ACTIVATION_BYTES, TILES
-from edgetpu_build.compiler.activation import POOLS, Activation, map_shape, tile_bytes
+from edgetpu_build.compiler.activation import Activation
+from edgetpu_build.compiler.footprint import POOLS, map_shape, tile_bytes
 from edgetpu_build.figure import Figure, estimated, exact
 from edgetpu_build.tflite.model import Subgraph
 
@@ -48,20 +47,19 @@ def segment_room(generation: str, subgraph: Subgraph, mapped: Sequence[int], act
 
 
 def _alone(generation: str, subgraph: Subgraph, mapped: Sequence[int], activation: Activation) -> Figure:
-    value, low, high = (int(x or 0) for x in (activation.instructions.value, activation.instructions.low, activation.instructions.high))
+    instructions = activation.instructions
+    sizes = [int(bound or 0) for bound in (instructions.value, instructions.high, instructions.low)]
     banded = activation.peak > TILE_ACTIVATION_BYTES
-    if generation == "1.0":
-        live = 2 * TILES * activation.peak  # one deep stack had 3 MB less than its instructions explain: about this
-        return estimated(SRAM_BYTES - value, SRAM_BYTES - high - live, SRAM_BYTES - low)
     if generation in ("15.0", "16.0"):
         if banded:
             return estimated(7.05 * MIB, 6.3 * MIB, 7.75 * MIB)
-        most = 2 * CHUNK
-        return estimated(*(SRAM_BYTES - RESERVE - min(size, most) for size in (value, high, low)))
-    base = SRAM_BYTES - TILES * _gathered(subgraph, mapped)
-    if banded:
-        return estimated(base - value - MIB, base - high - 2.2 * MIB, base - low)
-    return estimated(base - value, base - high, base - low)
+        return estimated(*(SRAM_BYTES - RESERVE - min(size, 2 * CHUNK) for size in sizes))
+    if generation == "1.0":
+        best, low, high = (SRAM_BYTES - size for size in sizes)
+        # One deep stack had 3 MB less than its instructions explain: about twice what its activations need.
+        return estimated(best, low - 2 * TILES * activation.peak, high)
+    best, low, high = (SRAM_BYTES - TILES * _gathered(subgraph, mapped) - size for size in sizes)
+    return estimated(best - MIB, low - 2.2 * MIB, high) if banded else estimated(best, low, high)
 
 
 def _gathered(subgraph: Subgraph, mapped: Sequence[int]) -> int:

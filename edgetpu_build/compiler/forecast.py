@@ -1,7 +1,7 @@
 """What a compile will come to, without writing anything: placement, layers, caching, activation memory and figures.
 
-``predict`` is the arithmetic of the builtin compiler. ``inspect`` and ``check --explain`` ask it alone; ``builtin`` asks it
-and writes artifacts from the answer.
+``predict`` is the arithmetic of the builtin compiler. ``inspect`` and ``check --explain`` ask it alone; ``builtin``
+asks it and writes artifacts from the answer.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from edgetpu_build.chip.generations import Generation, generation
 from edgetpu_build.compiler import activation, capacity, parameters, placement, segmentation
 from edgetpu_build.compiler.activation import Activation
-from edgetpu_build.compiler.caching import Allocation, Candidate, Decision, allocate, candidate
+from edgetpu_build.compiler.caching import Allocation, Candidate, Decision, allocate, candidate_of
 from edgetpu_build.compiler.interface import LayerResult, Options
 from edgetpu_build.compiler.placement import Placement
 from edgetpu_build.errors import Diagnostic
 from edgetpu_build.figure import Figure, Figures, estimated, exact
+from edgetpu_build.tflite import surgery
 from edgetpu_build.tflite.model import Model, Subgraph
 
 Names = tuple[str, ...]
@@ -67,15 +68,36 @@ def predict(
 ) -> tuple[Forecast, ...]:
     """Forecasts of models that are compiled together, in order; options about segments are not looked at.
 
-    ``intermediate_tensors``: names per model, where its Edge TPU operator must end. ``segment``: the one model is a segment.
-    ``stop_at``: operators of the one model that must stay on the CPU. Raises what placement raises (ETB302, ETB310, ETB402).
+    ``intermediate_tensors``: names per model, where its Edge TPU operator must end. ``segment``: the one model is a
+    segment. ``stop_at``: operators of the one model that must stay on the CPU. Raises what placement raises (ETB302,
+    ETB310, ETB402).
     """
     known = generation(options.generation)
     names = [*intermediate_tensors, *[()] * (len(models) - len(intermediate_tensors))]
-    drafts = [_draft(model, mine, stop_at, options, known) for model, mine in zip(models, names)]
+    drafts = [_draft(model, mine, stop_at, options, known) for model, mine in zip(models, names, strict=True)]
     room = _room(drafts, known, segment=segment)
     allocation = allocate([draft.candidates for draft in drafts], room, known.name)
-    return tuple(_forecast(draft, number, allocation, room, known, options) for number, draft in enumerate(drafts))
+    runtime = known.writes_for(options.min_runtime_version)
+    return tuple(
+        _forecast(draft, decisions, _figures(draft, decisions, allocation, _shifted(room, left)), runtime)
+        for draft, decisions, left in zip(drafts, allocation.decisions, allocation.remaining, strict=True)
+    )
+
+
+def predict_segments(model: Model, count: int, options: Options) -> tuple[tuple[tuple[int, ...], Forecast], ...]:
+    """Per segment of ``-n count``: its operators in the original, and its forecast."""
+    return tuple(
+        (operators, predict([_part(model, operators)], options, segment=True)[0])
+        for operators in segmentation.by_parameters(model.main, count)
+    )
+
+
+def _part(model: Model, operators: tuple[int, ...]) -> Model:
+    """The segment as values: same tensors, only these operators, ends where tensors cross the cut."""
+    whole = model.main
+    inputs, outputs = surgery.boundary(whole, operators)
+    inside = tuple(whole.operators[index] for index in operators)
+    return replace(model, subgraphs=(replace(whole, inputs=inputs, outputs=outputs, operators=inside),))
 
 
 def _draft(model: Model, names: Names, stop_at: frozenset[int], options: Options, known: Generation) -> _Draft:
@@ -88,7 +110,7 @@ def _draft(model: Model, names: Names, stop_at: frozenset[int], options: Options
         stop_at=stop_at | placement.consumers(subgraph, names) if names else stop_at,
     )
     found = tuple(
-        candidate(subgraph, layer)
+        candidate_of(subgraph, layer)
         for partition in placed.partitions
         for layer in parameters.layers(subgraph, generation=known.name, mapped=frozenset(partition))
     )
@@ -102,41 +124,36 @@ def _room(drafts: Sequence[_Draft], known: Generation, *, segment: bool) -> Figu
     members = [
         (draft.subgraph, partition, need)
         for draft in drafts
-        for partition, need in zip(draft.placement.partitions, draft.activations)
+        for partition, need in zip(draft.placement.partitions, draft.activations, strict=True)
     ]
     if segment and members:
         return capacity.segment_room(known.name, *members[0])
     return capacity.room(known.name, members, models=len(drafts))
 
 
-def _forecast(
-    draft: _Draft, number: int, allocation: Allocation, room: Figure, known: Generation, options: Options
-) -> Forecast:
-    decisions = allocation.decisions[number]
-    warnings = [activation.warn(draft.subgraph, need) for need in draft.activations]
-    runtime = known.writes_for(options.min_runtime_version)
+def _forecast(draft: _Draft, decisions: tuple[Decision, ...], figures: Figures, runtime: int) -> Forecast:
+    warnings = (activation.warn(draft.subgraph, need) for need in draft.activations)
     return Forecast(
         model=draft.model,
         placement=draft.placement,
         decisions=decisions,
         activations=draft.activations,
-        figures=_figures(draft, decisions, allocation, number, room, runtime),
+        figures=replace(figures, runtime_version=exact(runtime)),
         runtime=runtime,
         warnings=tuple(warning for warning in warnings if warning),
     )
 
 
-def _figures(
-    draft: _Draft, decisions: Sequence[Decision], allocation: Allocation, number: int, room: Figure, runtime: int
-) -> Figures:
+def _figures(draft: _Draft, decisions: Sequence[Decision], allocation: Allocation, left: Figure) -> Figures:
+    """``left``: the room that remains once this model is served."""
     mapped = draft.placement.mapped
     cached = [d.candidate.layer for d in decisions if d.cached]
     streamed = [d.candidate.layer for d in decisions if not d.cached]
     used, off_chip = sum(layer.tile_size for layer in cached), sum(layer.size for layer in streamed)
-    sure = all(d.sure for d in decisions) and all(layer.confidence == "exact" for layer in (*cached, *streamed))
-    make = exact if sure and number not in allocation.contested else estimated
+    sure = all(d.sure and d.candidate.layer.confidence == "exact" for d in decisions)
+    make = exact if sure and not allocation.contested else estimated
     return Figures(
-        on_chip_available=_shifted(room, allocation.remaining[number] + used) if mapped else exact(0),
+        on_chip_available=_shifted(left, (left.value or 0) + used) if mapped else exact(0),
         on_chip_used=make(used),
         off_chip=make(off_chip),
         cached_bytes=make(sum(layer.size for layer in cached)),
@@ -144,7 +161,6 @@ def _figures(
         edgetpu_operators=exact(mapped),
         cpu_operators=exact(len(draft.subgraph.operators) - mapped),
         subgraphs=exact(len(draft.placement.partitions)),
-        runtime_version=exact(runtime),
     )
 
 
@@ -153,26 +169,3 @@ def _shifted(room: Figure, value: float) -> Figure:
     by = value - (room.value or 0)
     low, high = (None if bound is None else max(0, bound + by) for bound in (room.low, room.high))
     return replace(room, value=value, low=low, high=high)
-
-
-def predict_segments(model: Model, count: int, options: Options) -> tuple[tuple[tuple[int, ...], Forecast], ...]:
-    """Per segment of ``-n count``: its operators in the original, and its forecast."""
-    return tuple((part, predict([_part(model, part)], options, segment=True)[0]) for part in cuts(model.main, count, ()))
-
-
-def cuts(subgraph: Subgraph, count: int, names: Sequence[str]) -> segmentation.Segments:
-    """The segments that the options ask for: after the named tensors, else ``count`` of them as Google's compiler cuts."""
-    return segmentation.by_tensors(subgraph, names) if names else segmentation.by_parameters(subgraph, count)
-
-
-def _part(model: Model, operators: Sequence[int]) -> Model:
-    """The segment as values: same tensors, only these operators, ends where tensors cross the cut."""
-    whole = model.main
-    inside = tuple(whole.operators[index] for index in operators)
-    made = {tensor for op in inside for tensor in op.outputs}
-    chosen = set(operators)
-    wanted = {t for index, op in enumerate(whole.operators) if index not in chosen for t in op.inputs} | set(whole.outputs)
-    fed = (t for op in inside for t in op.inputs if t >= 0 and t not in made and whole.tensors[t].data is None)
-    given = (t for op in inside for t in op.outputs if t in wanted)
-    ends = {"inputs": tuple(dict.fromkeys(fed)), "outputs": tuple(dict.fromkeys(given)), "operators": inside}
-    return replace(model, subgraphs=(replace(whole, **ends),))

@@ -1,7 +1,7 @@
 """The delegate search (``-d``): compile fewer and fewer operators until a try succeeds.
 
-Each try leaves the last ``step`` operators of the one before on the CPU. What "succeeds" means is the caller's business;
-the tries are kept, since Google's compiler prints each.
+Each try leaves the last ``step`` operators of the one before on the CPU. What "succeeds" means is the caller's
+business; the tries are kept, since Google's compiler prints each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ Try = Callable[[frozenset[int]], tuple[T, str]]
 
 
 def search(subgraph: Subgraph, step: int, attempt: Try[T]) -> tuple[T, tuple[Attempt, ...]]:
-    """The first success and all tries. ``attempt`` is told the operators to leave on the CPU, and answers (result, why it failed).
+    """The first success and all tries. ``attempt`` is told the operators to leave on the CPU, and answers (result,
+    why it failed).
 
     Raises ETB312 if not even a single operator can be compiled.
     """
@@ -30,7 +31,9 @@ def search(subgraph: Subgraph, step: int, attempt: Try[T]) -> tuple[T, tuple[Att
         tries.append(Attempt(operators=count, intermediate_tensors=names, failed=bool(reason), reason=reason))
         if not reason:
             return result, tuple(tries)
-    raise error("ETB312", f"the delegate search found nothing to compile in {len(tries)} tries of step {step}", tries[-1].reason)
+    raise error(
+        "ETB312", f"the delegate search found nothing to compile in {len(tries)} tries of step {step}", tries[-1].reason
+    )
 
 
 def crossing(subgraph: Subgraph, count: int) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Where a model is cut into segments: as Google's ``-n`` does it, or at tensors named by the user.
 
-Google's rule is the public greedy one (libcoral's ParameterCountBasedPartitioner): operators in depth-first order, and a
-segment is closed just before its raw constant bytes would pass the average. Every cut set known in public agrees with it.
-Everything here is linear in operators and tensors; a segment is a tuple of operator indices in file order.
+Google's rule is the public greedy one (libcoral's ParameterCountBasedPartitioner): operators in depth-first order,
+and a segment is closed just before its raw constant bytes would pass the average. Every cut set known in public
+agrees with it. Everything here is linear in operators and tensors; a segment is a tuple of operator indices in file
+order.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ def by_parameters(subgraph: Subgraph, count: int) -> Segments:
     except EdgeTpuBuildError as problem:
         best = max((n for n in range(2, count) if _works(subgraph, n)), default=1)
         hint = f"set `segments` to at most {best}" if best > 1 else "compile it whole"
-        raise EdgeTpuBuildError(*(d.at(hint=f"{hint}, or name the tensors in `cuts`") for d in problem.diagnostics)) from None
+        raise EdgeTpuBuildError(
+            *(d.at(hint=f"{hint}, or name the tensors in `cuts`") for d in problem.diagnostics)
+        ) from None
 
 
 def _works(subgraph: Subgraph, count: int) -> bool:
@@ -90,29 +93,25 @@ def _greedy(subgraph: Subgraph, count: int) -> Segments:
             held += sizes[order[end]]
             end += 1
         if end == start:
-            raise _refusal(subgraph, count, number, average, order[start : last + 1], sizes)
+            why = _why_empty(subgraph, order[start] if start <= last else -1, average)
+            raise error("ETB311", f"cannot be cut into {count} segments: segment {number} would be empty, since {why}")
         segments.append(tuple(sorted(order[start:end])))
         start = end
     return (*segments, tuple(sorted(order[start:])))
 
 
-def _refusal(
-    subgraph: Subgraph, count: int, number: int, average: int, left: Sequence[int], sizes: Sequence[int]
-) -> EdgeTpuBuildError:
-    if not left:
-        why = "an output comes before that many operators have run"
-    else:
-        first = left[0]
-        kind = subgraph.operators[first].kind
-        why = f"operator {first} ({kind}) alone holds {sizes[first]} B of constants, more than the average of {average} B"
-    return error("ETB311", f"cannot be cut into {count} segments: segment {number} would be empty, since {why}")
+def _why_empty(subgraph: Subgraph, position: int, average: int) -> str:
+    if position < 0:
+        return "an output comes before that many operators have run"
+    size, kind = constant_bytes(subgraph)[position], subgraph.operators[position].kind
+    return f"operator {position} ({kind}) alone holds {size} B of constants, more than the average of {average} B"
 
 
 def by_tensors(subgraph: Subgraph, names: Sequence[str]) -> Segments:
     """One cut after each named tensor: a segment is all that the tensor needs and no earlier segment holds.
 
-    Names may stand in any order; they are taken in the order in which the model computes them. ETB310 for a name that no
-    operator computes, ETB311 where a segment would be empty.
+    Names may stand in any order; they are taken in the order in which the model computes them. ETB310 for a name that
+    no operator computes, ETB311 where a segment would be empty.
     """
     makers = {index: position for position, op in enumerate(subgraph.operators) for index in op.outputs}
     named = {subgraph.tensors[index].name: position for index, position in makers.items()}

@@ -8,7 +8,8 @@ from edgetpu_build.errors import EdgeTpuBuildError
 
 
 def smallest(off_chip: Callable[[int], float], most: int) -> tuple[int, float]:
-    """(count, bytes off-chip): the first count from 1 to ``most`` that leaves nothing off-chip, else the one that leaves least.
+    """(count, bytes off-chip): the first count from 1 to ``most`` that leaves nothing off-chip, else the one that
+    leaves least.
 
     ``off_chip`` compiles (or predicts) for a count. A count into which the model cannot be cut (ETB311) is passed over.
     """

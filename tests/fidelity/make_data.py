@@ -1,9 +1,9 @@
 """Makes google.jsonl.gz: what Google's compiler did with public models, reduced to facts and figures.
 
-Use:  python tests/fidelity/make_data.py ../shared/reference/corpus
-One JSON object a line. ``{"graph": KEY, "ops": [...], "tensors": [...], "inputs": [...], "outputs": [...]}`` describes an
-original (no weights, no tensor names); ``{"row": ID, ...}`` is one compile of it: placement, bytes, printed figures. Only
-facts are kept; the files they were read from belong to their authors.
+Use:  python tests/fidelity/make_data.py ../shared/reference/corpus One JSON object a line. ``{"graph": KEY, "ops":
+[...], "tensors": [...], "inputs": [...], "outputs": [...]}`` describes an original (no weights, no tensor names);
+``{"row": ID, ...}`` is one compile of it: placement, bytes, printed figures. Only facts are kept; the files they were
+read from belong to their authors.
 """
 
 from __future__ import annotations
@@ -22,7 +22,19 @@ ROW_KEYS = (
     "compiled_with", "compiled_with_sure", "order", "original_is_segment", "placement_doubtful", "memory_doubtful",
     "printed",
 )  # fmt: skip
-TENSOR_KEYS = ("scales", "scale", "zp", "qdim", "bytes", "range", "values", "same", "scale_same", "shape_sig", "variable")
+TENSOR_KEYS = (
+    "scales",
+    "scale",
+    "zp",
+    "qdim",
+    "bytes",
+    "range",
+    "values",
+    "same",
+    "scale_same",
+    "shape_sig",
+    "variable",
+)
 
 
 def compiler_of(row: dict[str, Any]) -> str | None:
@@ -76,8 +88,8 @@ def main(corpus: Path) -> None:
     for folder in (corpus, corpus / "printed"):
         rows = [json.loads(line) for line in (folder / "truth.jsonl").read_text().splitlines() if line.strip()]
         rows = [row for row in rows if row.get("graph") and not row.get("doubts") and compiler_of(row)]
-        for path in sorted({row["graph"] for row in rows}):
-            lines.append(graph_facts(Path(path).stem, json.loads((folder / path).read_text())))
+        paths = sorted({row["graph"] for row in rows})
+        lines += [graph_facts(Path(path).stem, json.loads((folder / path).read_text())) for path in paths]
         lines += [row_facts(row) for row in rows]
     text = "".join(json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n" for line in lines)
     TARGET.write_bytes(gzip.compress(text.encode(), 9, mtime=0))

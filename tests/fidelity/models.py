@@ -86,7 +86,7 @@ def _operator(op: dict[str, Any]) -> Operator:
 
 
 def model(graph: dict[str, Any]) -> Model:
-    """The model of one graph's facts. It has no bytes of its own (``raw`` is empty), so it can be predicted, not written."""
+    """The model of one graph's facts. It has no bytes of its own, so it can be predicted, not written."""
     main = Subgraph(
         name="main",
         tensors=tuple(_tensor(k, tensor) for k, tensor in enumerate(graph["tensors"])),
@@ -95,6 +95,4 @@ def model(graph: dict[str, Any]) -> Model:
         operators=tuple(_operator(op) for op in graph["ops"]),
     )
     empty = memoryview(b"")
-    return Model(
-        version=3, description="", subgraphs=(main,), metadata=(), signatures=(), raw=empty, flatbuffer_size=0
-    )
+    return Model(version=3, description="", subgraphs=(main,), metadata=(), signatures=(), raw=empty, flatbuffer_size=0)

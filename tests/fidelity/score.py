@@ -1,10 +1,10 @@
 """How close the builtin compiler comes to Google's, row by row of google.jsonl.gz.
 
-Use:  python -m tests.fidelity.score [--compiler 16.0] [--misses 20]
-A row is right in ``placement`` if the same operators are mapped, in ``log`` if the operator table is the same multiset, in
-``memory`` if cached and streamed bytes both are, in ``printed`` if the figures are the same text, in ``segments`` if the
-same operators lie in the segment. By family: the mean over model families of the share of rows that are right. ``claims``
-are the memory and printed figures that we call exact.
+Use:  python -m tests.fidelity.score [--compiler 16.0] [--misses 20] A row is right in ``placement`` if the same
+operators are mapped, in ``log`` if the operator table is the same multiset, in ``memory`` if cached and streamed
+bytes both are, in ``printed`` if the figures are the same text, in ``segments`` if the same operators lie in the
+segment. By family: the mean over model families of the share of rows that are right. ``claims`` are the memory and
+printed figures that we call exact.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def judge(members: Sequence[Row], complete: bool) -> list[Verdict]:
         ours, theirs = [_sums(ours)] * len(ours), [_sums(theirs)] * len(theirs)
     claimed = all(_claimed(answer) for answer in answers)
     verdicts = []
-    for row, answer, mine, want in zip(members, answers, ours, theirs):
+    for row, answer, mine, want in zip(members, answers, ours, theirs, strict=True):
         verdict = _verdict(row, claimed)
         if "printed" in row:
             _judge_printed(verdict, row, answer)
