@@ -1,7 +1,7 @@
 """Whole-model findings, told before anything is mapped: what stops a compile, and what leaves it with nothing to map.
 
-Google's compiler says "Internal compiler error", or nothing, where these name the tensor, the operator and the setting of
-the converter that avoids it.
+Google's compiler says "Internal compiler error", or nothing, where these name the tensor, the operator and the setting
+of the converter that avoids it.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _not_quantised(graph: Subgraph, generation: Generation) -> Iterator[Diagnost
 
 def _belongs_on_the_cpu(operator: Operator, tensor: Tensor) -> bool:
     """Whether a quantised model may compute this beside its 8-bit part: indices, shapes, the tail of a detector."""
-    if operator.kind in ("DEQUANTIZE", "CUSTOM"):
+    if operator.kind in ("DEQUANTIZE", "CAST", "CUSTOM"):
         return True
     return not tensor.type.startswith("FLOAT") and tensor.type != "INT16"
 
