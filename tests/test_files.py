@@ -94,6 +94,42 @@ def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["out"]
 
 
+def test_several_are_written_together(tmp_path: Path) -> None:
+    contents = {str(tmp_path / "a"): b"1", str(tmp_path / "new" / "b"): b"2"}
+    files.write_together(contents)
+    assert {path: Path(path).read_bytes() for path in contents} == contents
+    assert not left_over(tmp_path) + left_over(tmp_path / "new")
+
+
+@pytest.mark.parametrize("call", ["open", "write", "fsync"])
+@pytest.mark.parametrize("when", [1, 2, 3])
+def test_if_one_cannot_be_written_all_stay(tmp_path: Path, call: str, when: int) -> None:
+    paths = [str(tmp_path / name) for name in "abc"]
+    for path in paths:
+        Path(path).write_bytes(b"old")
+    only = files.TEMP_PREFIX if call == "open" else ""
+    with failing(call, errno.ENOSPC, when=when, only=only), pytest.raises(EdgeTpuBuildError, match=r"3 bytes needed"):
+        files.write_together(dict.fromkeys(paths, b"new"))
+    assert [Path(path).read_bytes() for path in paths] == [b"old"] * 3
+    assert not left_over(tmp_path)
+
+
+def test_a_kill_while_several_are_written_leaves_each_whole(tmp_path: Path) -> None:
+    paths, step, seen = [str(tmp_path / name) for name in "abc"], 0, set()
+    while True:
+        step += 1
+        for path in paths:
+            Path(path).write_bytes(b"old")
+        try:
+            with interrupting(step):
+                files.write_together(dict.fromkeys(paths, b"a new content"))
+        except Killed:
+            seen.add(tuple(Path(path).read_bytes() for path in paths))
+            continue
+        break
+    assert seen == {(b"a new content",) * new + (b"old",) * (3 - new) for new in range(3)}
+
+
 def test_a_short_write_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:7]))

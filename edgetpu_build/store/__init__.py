@@ -2,5 +2,6 @@
 
 from edgetpu_build.store.content import Counters, Store, open_store
 from edgetpu_build.store.record import Blob, Record
+from edgetpu_build.store.state import project_dir
 
-__all__ = ["Blob", "Counters", "Record", "Store", "open_store"]
+__all__ = ["Blob", "Counters", "Record", "Store", "open_store", "project_dir"]
