@@ -63,6 +63,11 @@ def parse(parser: Parser, argv: Sequence[str]) -> argparse.Namespace:
     return args
 
 
+def actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """The arguments that a parser takes."""
+    return parser._actions  # noqa: SLF001 argparse has no other way to ask
+
+
 def split(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
     """Options before the command, the command ("" if there is none), what follows it."""
     at = 0
@@ -137,7 +142,7 @@ class _Later(argparse.Action):
 def _unknown(parser: Parser, word: str) -> EdgeTpuBuildError:
     if not word.startswith("-"):
         return usage_error(f"unexpected argument `{word}`", f"`{parser.prog} --help` shows what it takes")
-    known = [option for action in parser._actions for option in action.option_strings]  # noqa: SLF001 argparse has no other way
+    known = [option for action in actions(parser) for option in action.option_strings]
     near = nearest(word.partition("=")[0], known)
     hint = f"did you mean `{near}`?" if near else f"`{parser.prog} --help` lists the options"
     return usage_error(f"unknown option `{word.partition('=')[0]}` of `{parser.prog}`", hint)

@@ -11,6 +11,8 @@ LEGEND = {"~": "estimated", "?": "unknown"}
 
 def size(amount: float) -> str:
     """Bytes, three figures or so: "0 B", "412 B", "64.0 KiB", "6.50 MiB"."""
+    if abs(amount) >= 1 << 30:
+        return f"{amount / (1 << 30):.2f} GiB"
     if abs(amount) >= 1 << 20:
         return f"{amount / (1 << 20):.2f} MiB"
     if abs(amount) >= 1 << 10:
