@@ -129,6 +129,17 @@ class Decoder:
             raise self.damaged(table, "", 0, f"only {self.size} bytes")
         return self.table(_U32(self.data, 0)[0], table)
 
+    def place(self, table: str, field: str) -> int | None:
+        """The byte at which the root table, of this name, holds a field; None if it is absent."""
+        self.root(table)
+        at = _U32(self.data, 0)[0]
+        vtable = at - _I32(self.data, at)[0]
+        slot = next(f.slot for f in self.schema.fields(table) if f.name == field)
+        if _U16X2(self.data, vtable)[0] < 6 + 2 * slot:
+            return None
+        offset: int = struct.unpack_from("<H", self.data, vtable + 4 + 2 * slot)[0]
+        return at + offset if offset else None
+
     def damaged(self, table: str, field: str, at: int, why: str) -> EdgeTpuBuildError:
         """The error for a place in the file."""
         where = f"`{table}.{field}`" if field else f"table `{table}`"

@@ -122,8 +122,8 @@ class Encoder:
         self.out += data
         return at
 
-    def _string(self, text: bytes | memoryview, _field: Field, _table: Table) -> int:
-        self._align(4)
+    def _string(self, text: bytes | memoryview, field: Field, _table: Table) -> int:
+        self._align(field.alignment, ahead=4)
         at = len(self.out)
         self.out += _U32.pack(len(text))
         self.out += text

@@ -1,0 +1,105 @@
+"""The little of flexbuffers that custom options need: a map of text keys to integers and strings, read and written.
+
+A flexbuffer is read from its end: the last byte is the root's width, the one before it its type. A type byte holds the
+kind in its upper six bits and the width of what it refers to (a power of two) in the lower two. Offsets point back.
+"""
+
+from __future__ import annotations
+
+import struct
+
+Value = int | memoryview
+
+_INT, _UINT, _KEY, _STRING, _MAP, _BLOB = 1, 2, 4, 5, 9, 25
+_WIDTHS = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+def read_map(data: memoryview) -> dict[str, Value]:
+    """The integers and strings of the root map, by key; other kinds of values are left out.
+
+    Raises ValueError where the bytes are no flexbuffer with a map at its root.
+    """
+    if len(data) < 3:
+        raise ValueError("a flexbuffer has three bytes at least")
+    width, kind = data[-1], data[-2]
+    if width not in _WIDTHS or kind >> 2 != _MAP:
+        raise ValueError("no map at the root of the flexbuffer")
+    reader = _Reader(data)
+    start = reader.follow(len(data) - 2 - width, width)
+    return reader.map(start, 1 << (kind & 3))
+
+
+class _Reader:
+    """Owns the bytes: every position is checked before it is read."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data = data
+
+    def number(self, at: int, width: int, *, signed: bool = False) -> int:
+        if at < 0 or at + width > len(self.data):
+            raise ValueError(f"position {at} lies outside the flexbuffer")
+        code = _WIDTHS[width]
+        number: int = struct.unpack_from("<" + (code.lower() if signed else code), self.data, at)[0]
+        return number
+
+    def follow(self, at: int, width: int) -> int:
+        return at - self.number(at, width)
+
+    def map(self, at: int, width: int) -> dict[str, Value]:
+        count = self.number(at - width, width)
+        keys = self.follow(at - 3 * width, width)
+        key_width = self.number(at - 2 * width, width)
+        if key_width not in _WIDTHS or at + count * (width + 1) > len(self.data):
+            raise ValueError(f"a map of {count} entries does not fit into the flexbuffer")
+        found: dict[str, Value] = {}
+        for index in range(count):
+            key = self.key(self.follow(keys + index * key_width, key_width))
+            value = self.value(at + index * width, width, self.data[at + count * width + index])
+            if value is not None:
+                found[key] = value
+        return found
+
+    def key(self, at: int) -> str:
+        if at < 0:
+            raise ValueError(f"position {at} lies outside the flexbuffer")
+        text, end, _ = bytes(self.data[at : at + 64]).partition(b"\0")
+        if not end:
+            raise ValueError("a key without an end")
+        return str(text, "utf-8", "backslashreplace")
+
+    def value(self, at: int, width: int, packed: int) -> Value | None:
+        kind, inner = packed >> 2, 1 << (packed & 3)
+        if kind in {_INT, _UINT}:
+            return self.number(at, width, signed=kind == _INT)
+        if kind not in {_STRING, _BLOB}:
+            return None
+        start = self.follow(at, width)
+        size = self.number(start - inner, inner)
+        if start + size > len(self.data):
+            raise ValueError(f"a string of {size} bytes ends outside the flexbuffer")
+        return self.data[start : start + size]
+
+
+def write_map(values: dict[str, int | bytes]) -> bytes:
+    """A flexbuffer of one map, all widths 4 bytes; keys are sorted, as the format asks."""
+    out = bytearray()
+    keys = {}
+    for key in sorted(values):
+        keys[key] = len(out)
+        out += key.encode() + b"\0"
+    strings = {}
+    for key, value in sorted(values.items()):
+        if isinstance(value, bytes):
+            out += bytes(-len(out) % 4) + struct.pack("<I", len(value))
+            strings[key] = len(out)
+            out += value + b"\0"
+    out += bytes(-len(out) % 4) + struct.pack("<I", len(keys))
+    key_vector = len(out)
+    for place in keys.values():
+        out += struct.pack("<I", len(out) - place)
+    out += struct.pack("<III", len(out) - key_vector, 4, len(keys))
+    start = len(out)
+    for key in keys:
+        out += struct.pack("<I", len(out) - strings[key]) if key in strings else struct.pack("<i", values[key])
+    out += bytes((_STRING if key in strings else _INT) << 2 | 2 for key in keys)
+    return bytes(out + struct.pack("<BBB", len(out) - start, _MAP << 2 | 2, 1))
