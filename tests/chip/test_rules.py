@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from edgetpu_build.chip import rules
 from edgetpu_build.chip.generations import LATEST, generation
+from edgetpu_build.chip.operators import OPERATORS
 from edgetpu_build.chip.rules import RULES, Finding
 from tests.support.graphs import Graph
 
@@ -35,7 +36,7 @@ def resize(kind: str, before: tuple[int, ...], after: tuple[int, ...]) -> Build:
     return lambda g: g.op(kind, g.input(*before), g.constant([1, 1]), shape=after)
 
 
-def strided(strides: list[int], **masks: int) -> Build:
+def strided(strides: list[int], **masks: Any) -> Build:
     return lambda g: g.op(
         "STRIDED_SLICE", g.input(1, 8, 8, 4), g.constant([0] * 4), g.constant([8] * 4), g.constant(strides), **masks
     )
@@ -241,7 +242,7 @@ def test_texts_are_formatted() -> None:
         assert not rule.must.endswith(".")
 
 
-KINDS = st.sampled_from([*rules.operators.OPERATORS, "CUSTOM", "GATHER", "UNPACK"])
+KINDS = st.sampled_from([*OPERATORS, "CUSTOM", "GATHER", "UNPACK"])
 SHAPES = st.lists(st.integers(-1, 1 << 33), max_size=6).map(tuple)
 TYPES = st.sampled_from(["INT8", "UINT8", "INT16", "INT32", "FLOAT32"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -191,7 +192,7 @@ def steps(subgraph: Subgraph) -> int:
     """Bytecode instructions that a placement takes: a cost that no other process can change."""
     count = 0
 
-    def trace(frame: FrameType, event: str, _: object) -> object:
+    def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal count
         count += event == "opcode"
         frame.f_trace_opcodes = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from edgetpu_build.tflite.model import Model, Operator, Quantization, Subgraph, Tensor
@@ -28,7 +29,7 @@ class Graph:
         self.inputs.append(self.tensor(shape, dtype, **more))
         return self.inputs[-1]
 
-    def constant(self, values: list[float], dtype: str = "INT32", shape: tuple[int, ...] | None = None) -> int:
+    def constant(self, values: Sequence[float], dtype: str = "INT32", shape: tuple[int, ...] | None = None) -> int:
         data = struct.pack(f"<{len(values)}{_CODES[dtype]}", *values)
         zero = Quantization(scale=(1.0,), zero_point=(0,))
         return self.tensor(shape or (len(values),), dtype, data=memoryview(data), quantization=zero)
