@@ -75,7 +75,7 @@ def _row(action: argparse.Action) -> str:
     word = " ".join(value) if isinstance(value, tuple) else value
     names = [f"`{name} {word}`".replace(" `", "`") for name in action.option_strings]
     many = "..." if action.nargs in ("*", "+") and not names else ""
-    return f"| {', '.join(names) or f'`{word}{many}`'} | {_cell(action.help or '')} |"
+    return f"| {_cell(', '.join(names) or f'`{word}{many}`')} | {_cell(action.help or '')} |"
 
 
 def _cell(text: str) -> str:

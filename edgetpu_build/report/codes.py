@@ -154,6 +154,10 @@ PAGES: dict[str, tuple[str, str]] = {
         "A tensor has a scale of zero, infinity or not a number: calibration never saw a value in it.",
         "Calibrate with data that reach every branch of the model, then convert again.",
     ),
+    "ETB320": (
+        "The file holds fields of a newer TensorFlow Lite schema, which would be lost if it were rewritten.",
+        "Convert with the TensorFlow or LiteRT version that the message allows, or upgrade edgetpu-build.",
+    ),
     "ETB401": (
         "Google's compiler is asked for and was not found.",
         'Install `edgetpu_compiler`, set `compiler-command`, or take `compiler = "builtin"` (simulator artifacts).',

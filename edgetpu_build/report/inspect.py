@@ -86,7 +86,7 @@ def _package(compiled: Compiled, style: Style) -> str:
     package = compiled.package
     title = f"operator {compiled.index}: {compiled.custom_code}, {text.size(compiled.size)}, "
     title += f"needs runtime {package.min_runtime_version} or newer"
-    if package.compiler_version:
+    if any(character.isdigit() for character in package.compiler_version):  # 16.0 writes "cl/" and nothing else
         title += f", by {printable(package.compiler_version)}"
     rows = [("executable", "parameters", "instructions", "token")]
     for e in package.executables:
