@@ -153,6 +153,19 @@ def failure_text(
     return _text(lines)
 
 
+def explanation(operators: Iterable[OperatorResult]) -> str:
+    """Ours, not Google's: of every operator on the CPU which rule put it there and what to do."""
+    left = [operator for operator in operators if operator.target == "cpu"]
+    if not left:
+        return "every operator runs on the Edge TPU\n"
+    lines = [f"{len(left)} operators stay on the CPU"]
+    for operator in left:
+        lines.append(f"  {operator.index} {operator.name} [{operator.rule}]: {operator.reason}")
+        if operator.hint:
+            lines.append(f"    hint: {operator.hint}")
+    return _text(lines)
+
+
 def _reasons(problem: Diagnostic) -> list[str]:
     if problem.code == "ETB313":
         return ["Compilation timeout. This is usually caused by large activations."]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgetpu_build.compiler.parameters import convolution, dense, elementwise, movement, softmax
+from edgetpu_build.compiler.parameters import convolution, dense, elementwise, movement, recurrent, softmax, transposed
 from edgetpu_build.compiler.parameters.generation import GENERATIONS
 from edgetpu_build.compiler.parameters.layer import Draft, Layer, Piece
 from edgetpu_build.compiler.parameters.site import Site
@@ -24,6 +24,7 @@ RULES: dict[str, Callable[[Site], Draft | None]] = {
     "DEPTHWISE_CONV_2D": convolution.depthwise,
     "FULLY_CONNECTED": dense.dense,
     "MUL": elementwise.elementwise,
+    "PACK": movement.stack,
     "PAD": movement.pad,
     "PRELU": elementwise.elementwise,
     "RESHAPE": movement.reshape,
@@ -32,6 +33,8 @@ RULES: dict[str, Callable[[Site], Draft | None]] = {
     "STRIDED_SLICE": movement.strided_slice,
     "SUB": elementwise.elementwise,
     "TRANSPOSE": movement.transpose,
+    "TRANSPOSE_CONV": transposed.transposed,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": recurrent.lstm,
 }
 
 

@@ -25,7 +25,7 @@ def convolution(site: Site) -> Draft | None:
     piece = Matrix(
         what="weights",
         tensor=site.number(1),
-        data=weights.data,
+        data=data_of(weights),
         outputs=outputs,
         runs=(depth,) * (height * width),
         kept=used_taps(site.operator, (height, width), source, site.output),
@@ -66,7 +66,7 @@ def depthwise(site: Site) -> Draft | None:
         piece = Diagonal(
             what="weights",
             tensor=site.number(1),
-            data=weights.data,
+            data=data_of(weights),
             channels=count,
             taps=taps,
             header=head,
@@ -83,7 +83,7 @@ def depthwise(site: Site) -> Draft | None:
         Transposed(
             what="weights",
             tensor=site.number(1),
-            data=weights.data,
+            data=data_of(weights),
             outputs=count,
             runs=(1,) * taps,
             header=head,
@@ -116,6 +116,13 @@ class Transposed(Matrix):
 def constant(weights: Tensor) -> bool:
     """Whether the four-dimensional (or for dense layers two-dimensional) weights are quantised and in the file."""
     return weights.data is not None and weights.quantization is not None and len(weights.data) == prod(weights.shape)
+
+
+def data_of(tensor: Tensor) -> memoryview:
+    """The bytes of a constant."""
+    if tensor.data is None:
+        raise ValueError(f"{tensor.name} is no constant")
+    return tensor.data
 
 
 def used_taps(operator: Operator, kernel: tuple[int, int], source: Tensor, result: Tensor) -> tuple[int, ...] | None:

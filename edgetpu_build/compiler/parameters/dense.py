@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import prod
 
-from edgetpu_build.compiler.parameters import header, joint
-from edgetpu_build.compiler.parameters.convolution import constant, of_matrix
-from edgetpu_build.compiler.parameters.layer import Draft
-from edgetpu_build.compiler.parameters.matrix import Matrix
-from edgetpu_build.compiler.parameters.site import Site, positions
+from edgetpu_build.compiler.parameters import header, joint, selection
+from edgetpu_build.compiler.parameters.convolution import constant, data_of, of_matrix
+from edgetpu_build.compiler.parameters.elementwise import Map
+from edgetpu_build.compiler.parameters.layer import ALIGNMENT, Draft, Piece, up
+from edgetpu_build.compiler.parameters.matrix import FLIP, Matrix
+from edgetpu_build.compiler.parameters.site import Site, channels, elements, positions
+from edgetpu_build.tflite.model import Tensor
 
 
 def dense(site: Site) -> Draft | None:
-    """Constant weights. The input keeps the gaps of what made it: the cells of a flattened map, or the parts of a
+    """Constant weights, or a constant input whose weights are computed. The input keeps the gaps of what made it: the cells of a flattened map, or the parts of a
     CONCATENATION, each filled up to four channels."""
     source, weights = site.input(0), site.input(1)
-    if source is None or weights is None or not constant(weights) or len(weights.shape) != 2:
+    if source is None or weights is None or len(weights.shape) != 2:
+        return None
+    if constant(source) and weights.data is None:
+        return _computed_weights(site, source)
+    if not constant(weights):
         return None
     outputs, depth = weights.shape
     piece = Matrix(
         what="weights",
         tensor=site.number(1),
-        data=weights.data,
+        data=data_of(weights),
         outputs=outputs,
         runs=_runs(site, depth),
         header=header.of(source, weights, (site.number(2), site.input(2)), site.output, outputs, site.generation),
@@ -30,6 +37,84 @@ def dense(site: Site) -> Draft | None:
         repeats_lane=site.generation.repeats_lane,
     )
     return of_matrix(piece)
+
+
+def _computed_weights(site: Site, source: Tensor) -> Draft:
+    """A constant input against computed weights (decision forests are written like this).
+
+    Where the weights come straight from outside, the constant is streamed as it is. Where an operator makes them, each row
+    takes 16 bytes for every four channels, rows are filled up to a multiple of four for each 16 or part of them, and a
+    RESHAPE costs a selection matrix. Found from the sizes of 120 single layers, the filling from one file.
+    """
+    count, depth = elements(source) // channels(source), channels(source)
+    flip, maker = source.type == "INT8", site.before(site.number(1))
+    tensor = site.number(0)
+    if maker is None or maker.kind == "QUANTIZE":
+        whole = Map(what="input", tensor=tensor, data=data_of(source), shape=source.shape, result=source.shape, flip=flip)
+        return Draft(
+            pieces=(whole,),
+            always_streamed=True,
+            confidence="estimated",
+            reason=f"constant input of {count} x {depth} against computed weights: always streamed",
+        )
+    pieces: list[Piece] = [
+        Rows(
+            what="input",
+            tensor=tensor,
+            data=data_of(source),
+            count=count,
+            depth=depth,
+            filler=header.stored_zero_points(source, 1)[0],
+            flip=flip,
+        )
+    ]
+    if maker.kind == "RESHAPE":
+        pieces.append(selection.collect(1))
+    return Draft(
+        pieces=tuple(pieces),
+        confidence="estimated",
+        reason=f"constant input of {count} x {depth} against computed weights, 16 bytes for every four channels",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """``count`` rows of ``depth`` bytes, each filled up with ``filler`` to 16 bytes for every four channels."""
+
+    what: str
+    tensor: int
+    data: bytes | memoryview = field(repr=False)
+    count: int
+    depth: int
+    filler: int
+    flip: bool
+    exact: bool = True
+    streams: bool = False
+
+    @property
+    def pitch(self) -> int:
+        return 4 * up(self.depth, 4)
+
+    @property
+    def size(self) -> int:
+        return up(up(self.count, 4 * -(-self.count // 16)) * self.pitch, ALIGNMENT)
+
+    def blob(self) -> bytes:
+        data = bytes(self.data).translate(FLIP) if self.flip else bytes(self.data)
+        fill, depth = bytes([self.filler]), self.depth
+        rows = (data[row * depth : (row + 1) * depth].ljust(self.pitch, fill) for row in range(self.count))
+        return b"".join(rows).ljust(self.size, b"\0")
+
+    def unpack(self, blob: bytes | memoryview) -> dict[int, bytes]:
+        pitch, view = self.pitch, bytes(blob)
+        data = b"".join(view[row * pitch : row * pitch + self.depth] for row in range(self.count))
+        return {self.tensor: data.translate(FLIP) if self.flip else data}
+
+
+def feeds_weights(site: Site) -> bool:
+    """Whether a mapped dense layer takes its weights from this operator's result."""
+    result = site.operator.outputs[0]
+    return any(reader.kind == "FULLY_CONNECTED" and reader.number(1) == result for reader in site.behind(result))
 
 
 def _runs(site: Site, depth: int) -> tuple[int, ...]:

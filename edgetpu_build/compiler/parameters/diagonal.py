@@ -34,6 +34,7 @@ class Diagonal:
     flip: bool = False
     repeats_lane: bool = True
     exact: bool = True
+    streams: bool = False
 
     @property
     def stored_taps(self) -> Sequence[int]:

@@ -25,6 +25,7 @@ class PerChannel:
     data: bytes | memoryview = field(repr=False)
     size: int
     exact: bool = False
+    streams: bool = False
 
     def blob(self) -> bytes:
         return bytes(self.data).ljust(self.size, b"\0")
@@ -44,6 +45,7 @@ class Map:
     result: tuple[int, ...]
     flip: bool
     exact: bool = True
+    streams: bool = False
 
     @property
     def size(self) -> int:
@@ -84,9 +86,11 @@ def elementwise(site: Site) -> Draft | None:
     pieces = tuple(piece for position in range(len(site.operator.inputs)) for piece in _operand(site, position))
     if not pieces:
         return None
+    turned = site.kind == "SUB" and site.input(0) is not None and _lone(site.input(0), site.output)
     return Draft(
         pieces=pieces,
-        always_streamed=True,
+        always_streamed=not turned,
+        confidence="estimated" if turned else "exact",
         reason=f"constant operand of {site.kind}, {sum(piece.size for piece in pieces)} bytes: always streamed",
     )
 
@@ -102,8 +106,14 @@ def _operand(site: Site, position: int) -> tuple[Piece, ...]:
     if count == channels(tensor):
         size = 16 * sum(up(part, 4) for part in _parts(site, position) or (count,))
         return (PerChannel(what="operand", tensor=number, data=tensor.data, size=size),)
+    shape = result.shape if channels(tensor) > 1 else (*result.shape[:-1], 1)
     flip = tensor.type == "INT8"
-    return (Map(what="operand", tensor=number, data=tensor.data, shape=tensor.shape, result=result.shape, flip=flip),)
+    return (Map(what="operand", tensor=number, data=tensor.data, shape=tensor.shape, result=shape, flip=flip),)
+
+
+def _lone(tensor: Tensor | None, result: Tensor) -> bool:
+    """A single value (not of rank 0) against a result of one channel: it counts as one value per channel."""
+    return tensor is not None and len(tensor.shape) > 0 and elements(tensor) == 1 == channels(result)
 
 
 def _parts(site: Site, position: int) -> tuple[int, ...]:
@@ -115,13 +125,12 @@ def _parts(site: Site, position: int) -> tuple[int, ...]:
 
 def _folded(site: Site, tensor: Tensor) -> bool:
     """Whether the operand needs no parameter bytes: its effect stands in the instructions."""
-    assert tensor.data is not None
     count, result = elements(tensor), site.output
     if site.kind == "ADD" and count > 1 and count == channels(tensor) and _vanishes(tensor, result):
         return True
     if count == 1:
-        return not (site.kind == "ADD" and tensor.shape == (1,) and channels(result) == 1 and len(result.shape) == 4)
-    return len(tensor.shape) == 2 and len(result.shape) == 4 and len(set(bytes(tensor.data))) == 1
+        return not (site.kind in ("ADD", "SUB") and _lone(tensor, result))
+    return len(tensor.shape) == 2 and len(result.shape) == 4 and len(set(bytes(tensor.data or b""))) == 1
 
 
 def _vanishes(tensor: Tensor, result: Tensor) -> bool:

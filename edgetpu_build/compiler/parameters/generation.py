@@ -11,25 +11,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """``folds_bias``: an array of equal biases moves into the instructions. ``softmax_planes``: of a table of SOFTMAX.
+    """Which biases move into the instructions instead of being stored, and what else differs.
 
+    ``folds_groups``: equal values over whole groups of four channels. ``folds_zeros``: zeros, whatever their number.
+    ``folds_single_zero``: a lone zero (six convolutions of 14.1 with one output). ``softmax_planes``: of a table of SOFTMAX.
     ``repeats_lane``: lanes that fill up a group of four repeat channel 0 (else they are zero).
     """
 
     name: str
-    folds_bias: bool
-    softmax_planes: int
+    folds_groups: bool = False
+    folds_zeros: bool = False
+    folds_single_zero: bool = False
+    softmax_planes: int = 0
     repeats_lane: bool = True
 
 
 GENERATIONS: dict[str, Generation] = {
     generation.name: generation
     for generation in (
-        Generation(name="1.0", folds_bias=False, softmax_planes=0, repeats_lane=False),
-        Generation(name="2.0", folds_bias=False, softmax_planes=0),
-        Generation(name="2.1", folds_bias=False, softmax_planes=0),
-        Generation(name="14.1", folds_bias=False, softmax_planes=0),
-        Generation(name="15.0", folds_bias=True, softmax_planes=2),
-        Generation(name="16.0", folds_bias=True, softmax_planes=3),
+        Generation(name="1.0"),
+        Generation(name="2.0"),
+        Generation(name="2.1"),
+        Generation(name="14.1", folds_single_zero=True),
+        Generation(name="15.0", folds_single_zero=True, softmax_planes=2),
+        Generation(name="16.0", folds_groups=True, folds_zeros=True, softmax_planes=3),
     )
 }

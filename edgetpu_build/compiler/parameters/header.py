@@ -76,10 +76,12 @@ def multipliers(source: Tensor, weights: Tensor, result: Tensor) -> array[float]
 
 def folded(bias: array[int], generation: Generation) -> bool:
     """Whether the bias stands in the instruction instead of an array."""
-    if not generation.folds_bias:
+    count, first = len(bias), bias[0] if bias else 0
+    if bias.count(first) != count:
         return False
-    first = bias[0] if bias else 0
-    return (first == 0 or len(bias) % 4 == 0) and bias.count(first) == len(bias)
+    if first == 0 and (generation.folds_zeros or (generation.folds_single_zero and count == 1)):
+        return True
+    return generation.folds_groups and count % 4 == 0
 
 
 def biases(tensor: Tensor | None, count: int) -> array[int] | None:

@@ -16,13 +16,19 @@ def up(size: int, multiple: int) -> int:
 
 
 class Piece(Protocol):
-    """A part of an operator's blob. ``what`` names it for people; ``exact``: the bytes are known bit for bit."""
+    """A part of an operator's blob. ``what`` names it for people; ``exact``: the bytes are known bit for bit.
+
+    ``streams``: it is streamed even where the rest of the operator is cached.
+    """
 
     @property
     def what(self) -> str: ...
 
     @property
     def exact(self) -> bool: ...
+
+    @property
+    def streams(self) -> bool: ...
 
     @property
     def size(self) -> int:
@@ -58,6 +64,11 @@ class Layer:
     reason: str
     pieces: tuple[Piece, ...]
     absent: tuple[int, ...] = ()
+
+    @property
+    def streamed_size(self) -> int:
+        """Bytes that are streamed even where the rest is cached."""
+        return self.size if self.always_streamed else sum(piece.size for piece in self.pieces if piece.streams)
 
     def blob(self) -> bytes:
         """``size`` bytes, as the compiler writes them wherever ``piece.exact``."""

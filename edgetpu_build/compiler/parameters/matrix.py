@@ -55,6 +55,7 @@ class Matrix:
     block: int = 0
     repeats_lane: bool = True
     exact: bool = True
+    streams: bool = False
 
     @property
     def lane_count(self) -> int:
@@ -78,58 +79,68 @@ class Matrix:
         return LANES * self.lane_size
 
     @property
+    def used(self) -> int:
+        """Bytes without the alignment."""
+        return self.chunks * width(self.lane_count, spatial=self.spatial) * self.lane_size
+
+    @property
     def size(self) -> int:
-        return up(self.chunks * width(self.lane_count, spatial=self.spatial) * self.lane_size, ALIGNMENT)
+        return up(self.used, ALIGNMENT)
 
     def blob(self) -> bytes:
-        target = bytearray(self.size)
-        words = memoryview(target).cast("I")
+        target = array("I", bytes(self.size))
         self._write_headers(target)
-        data: bytes | memoryview = self.data
+        data: bytes | bytearray | memoryview = self.data
         if self.kept is not None:
             data = rows.keep(data, self.runs, self.kept, self.outputs)
         if self.flip:
             data = bytes(data).translate(FLIP)
-        source = memoryview(rows.pad(data, self.stored_runs, self.zero_points)).cast("I")
-        filler = self._filler()
-        length = self.lane_size // 4 - self.header.bytes_per_lane // 4
+        source = array("I", bytes(rows.pad(data, self.stored_runs, self.zero_points)))
+        filler, length, moves = self._filler(), self._row_length, self._moves()
         for start, channel in self._lanes():
             if channel == DEAD:
                 continue
             row = filler if channel == REPEATED else source[channel * length : (channel + 1) * length]
-            for there, here in self._moves(start):
-                words[there] = row[here]
-        return bytes(target)
+            for first, last, step, here in moves:
+                target[start + first : start + last : step] = row if here is None else row[here]
+        return target.tobytes()
 
     def unpack(self, blob: bytes | memoryview) -> dict[int, bytes]:
-        found = {} if self.tensor < 0 else {self.tensor: self._weights(memoryview(blob).cast("B").cast("I"))}
+        words = array("I", bytes(blob))
+        found = {} if self.tensor < 0 else {self.tensor: self._weights(words)}
         if self.header.bias_tensor >= 0:
-            found[self.header.bias_tensor] = self._bias(memoryview(blob).cast("B"))
+            found[self.header.bias_tensor] = self._bias(words)
         return found
 
-    def _weights(self, words: memoryview) -> bytes:
-        length = self.lane_size // 4 - self.header.bytes_per_lane // 4
-        padded = memoryview(bytearray(4 * length * self.outputs)).cast("I")
+    def _weights(self, words: array[int]) -> bytes:
+        length, moves = self._row_length, self._moves()
+        padded = array("I", bytes(4 * length * self.outputs))
         for start, channel in self._lanes():
-            if channel >= 0:
-                row = padded[channel * length : (channel + 1) * length]
-                for there, here in self._moves(start):
-                    row[here] = words[there]
-        data: bytes | bytearray = rows.strip(padded.cast("B"), self.stored_runs, self.outputs)
+            if channel < 0:
+                continue
+            at = channel * length
+            for first, last, step, here in moves:
+                there = here or slice(0, length, 1)
+                padded[at + there.start : at + there.stop : there.step] = words[start + first : start + last : step]
+        data: bytes | bytearray = rows.strip(padded.tobytes(), self.stored_runs, self.outputs)
         if self.kept is not None:
             data = rows.restore(data, self.runs, self.kept, self.zero_points)
         return bytes(data).translate(FLIP) if self.flip else bytes(data)
 
-    def _bias(self, blob: memoryview) -> bytes:
-        bias = array("i", bytes(4 * self.outputs))
-        offset = 0 if self.header.multipliers is None else 4 * self._width
+    def _bias(self, words: array[int]) -> bytes:
+        bias = array("I", bytes(4 * self.outputs))
+        offset = 0 if self.header.multipliers is None else self._width
         for number, lanes in enumerate(self._chunk_lanes()):
-            start = number * self._width * self.lane_size + offset
-            values = blob[start : start + 4 * self._width].cast("i")
+            start = number * self._width * self.lane_size // 4 + offset
             for lane, channel in enumerate(lanes):
                 if channel >= 0:
-                    bias[channel] = values[lane]
+                    bias[channel] = words[start + lane]
         return bias.tobytes()
+
+    @property
+    def _row_length(self) -> int:
+        """Words of weights that a lane has."""
+        return (self.lane_size - self.header.bytes_per_lane) // 4
 
     @property
     def _width(self) -> int:
@@ -152,33 +163,31 @@ class Matrix:
             for lane, channel in enumerate(lanes):
                 yield start + lane, channel
 
-    def _moves(self, start: int) -> list[tuple[slice, slice]]:
-        """Where a lane's words stand: slices of the blob and of the lane's own row that hold the same."""
-        wide, taps = self._width, len(self.stored_runs)
-        length = self.lane_size // 4 - self.header.bytes_per_lane // 4
+    def _moves(self) -> list[tuple[int, int, int, slice | None]]:
+        """Where a lane's words stand, from its first: start, end and step in the blob, and the part of the lane's own row
+        (None: all of it) that holds the same."""
+        wide, taps, length = self._width, len(self.stored_runs), self._row_length
         groups = length // taps
         if not self.block or self.block >= groups:
-            return [(slice(start, start + wide * (length - 1) + 1, wide), slice(0, length))]
-        moves = []
+            return [(0, wide * (length - 1) + 1, wide, None)]
+        moves: list[tuple[int, int, int, slice | None]] = []
         for group in range(groups):
-            first, inside = divmod(group, self.block)
-            many = min(self.block, groups - first * self.block)
-            at = start + wide * (first * self.block * taps + inside)
-            moves.append((slice(at, at + wide * many * (taps - 1) + 1, wide * many), slice(group, length, groups)))
+            block, inside = divmod(group, self.block)
+            many = min(self.block, groups - block * self.block)
+            first = wide * (block * self.block * taps + inside)
+            moves.append((first, first + wide * many * (taps - 1) + 1, wide * many, slice(group, length, groups)))
         return moves
 
-    def _filler(self) -> memoryview:
+    def _filler(self) -> array[int]:
         """The row of a lane that only fills up."""
-        size = rows.padded_length(self.stored_runs)
-        return memoryview(bytes([self.zero_points[0] if self.zero_points else 0]) * size).cast("I")
+        return array("I", bytes([self.zero_points[0] if self.zero_points else 0]) * (4 * self._row_length))
 
-    def _write_headers(self, target: bytearray) -> None:
+    def _write_headers(self, target: array[int]) -> None:
         neutral = 1.0 if self.lane_count > LANES else 0.0
         for number, lanes in enumerate(self._chunk_lanes()):
-            start = number * self._width * self.lane_size
+            start = number * self._width * self.lane_size // 4
             for values, repeated in self.header.arrays():
                 first, dead = (values[0] if repeated else 0), (neutral if values.typecode == "f" else 0)
                 row = [values[lane] if lane >= 0 else first if lane == REPEATED else dead for lane in lanes]
-                data = array(values.typecode, row).tobytes()
-                target[start : start + len(data)] = data
-                start += len(data)
+                target[start : start + len(row)] = array("I", array(values.typecode, row).tobytes())
+                start += len(row)

@@ -6,9 +6,12 @@ convolution, a dense layer or a CONCATENATION selects with its own weights.
 
 from __future__ import annotations
 
-from edgetpu_build.compiler.parameters import joint, selection
+from typing import Literal
+
+from edgetpu_build.compiler.parameters import dense, joint, selection
+from edgetpu_build.compiler.parameters.elementwise import Map
 from edgetpu_build.compiler.parameters.layer import LANES, Draft, Piece
-from edgetpu_build.compiler.parameters.site import Site, channels, integers, positions
+from edgetpu_build.compiler.parameters.site import Site, channels, elements, integers, positions
 from edgetpu_build.tflite.model import Tensor
 
 SELECTING = frozenset({"CONV_2D", "FULLY_CONNECTED", "CONCATENATION"})
@@ -24,7 +27,7 @@ def transpose(site: Site) -> Draft | None:
     maker = site.before(site.number(0))
     pieces: list[Piece] = []
     if not (maker and maker.kind == "CONV_2D" and depth <= LANES):
-        pieces.append(selection.spread(depth))
+        pieces.append(selection.spread(depth) if depth % 4 else selection.spread_block())
     pieces += [selection.collect(width), selection.pack(width)]
     cells = _joined_cells(site, height, width, depth)
     if cells and width % 4:
@@ -45,13 +48,29 @@ def _joined_cells(site: Site, height: int, width: int, depth: int) -> int:
 
 
 def reshape(site: Site) -> Draft | None:
-    """[1, h, w, 1] to a vector: cells become channels, up to 16 at a time."""
+    """Cells of one channel become the channels of one cell, up to 16 at a time; or the other way round for a dense layer
+    whose weights are computed."""
     source, maker = site.input(0), site.before(site.number(0))
-    if source is None or maker is None or maker.kind == "QUANTIZE" or len(site.output.shape) != 2:
+    if source is None or maker is None or maker.kind == "QUANTIZE" or elements(source) < 2:
         return None
-    if len(source.shape) != 4 or source.shape[3] != 1 or min(source.shape[1:3]) < 2:
+    if channels(source) == 1 and channels(site.output) == elements(source):
+        return _draft([selection.gather(elements(source))], f"{elements(source)} cells of one channel become a vector")
+    if channels(source) == elements(source) and channels(site.output) == 1 and dense.feeds_weights(site):
+        return _draft([selection.spread_block()], f"{elements(source)} channels become cells", "estimated")
+    return None
+
+
+def stack(site: Site) -> Draft | None:
+    """PACK with a constant among its inputs: that constant, always streamed."""
+    pieces: list[Piece] = []
+    for tensor in dict.fromkeys(site.operator.inputs):
+        value = site.subgraph.tensors[tensor]
+        if value.data is not None and len(value.data) == elements(value):
+            flip = value.type == "INT8"
+            pieces.append(Map(what="operand", tensor=tensor, data=value.data, shape=value.shape, result=value.shape, flip=flip))
+    if not pieces:
         return None
-    return _draft([selection.gather(positions(source))], f"{positions(source)} cells of one channel become a vector")
+    return Draft(pieces=tuple(pieces), always_streamed=True, confidence="estimated", reason="constant input of PACK")
 
 
 def concatenation(site: Site) -> Draft | None:
@@ -115,8 +134,10 @@ def pad(site: Site) -> Draft | None:
     return _draft([selection.widen(before, after)], f"{before} channels become {after}")
 
 
-def _draft(pieces: list[Piece], reason: str) -> Draft | None:
-    return Draft(pieces=tuple(pieces), reason=f"selection matrices: {reason}") if pieces else None
+def _draft(pieces: list[Piece], reason: str, confidence: Literal["exact", "estimated"] = "exact") -> Draft | None:
+    if not pieces:
+        return None
+    return Draft(pieces=tuple(pieces), reason=f"selection matrices: {reason}", confidence=confidence)
 
 
 def _selected_behind(site: Site, tensor: int) -> bool:

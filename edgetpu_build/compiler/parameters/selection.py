@@ -34,10 +34,13 @@ def select(
     )
 
 
+def spread_block() -> Matrix:
+    """The 16 x 4 block that serves all groups of ``spread`` where these are whole."""
+    return select("spread", 16, 1, 4, ((4 * j, 0, j) for j in range(4)), bias=False)
+
+
 def spread(channels: int) -> Matrix:
-    """Before a TRANSPOSE: one channel in every group of four lanes. One 16 x 4 block serves all groups where they are whole."""
-    if channels % 4 == 0:
-        return select("spread", 16, 1, 4, ((4 * j, 0, j) for j in range(4)), bias=False)
+    """Before a TRANSPOSE: one channel in every group of four lanes."""
     return select("spread", 4 * channels, 1, channels, ((4 * j, 0, j) for j in range(channels)), bias=True)
 
 
@@ -46,10 +49,10 @@ def collect(columns: int) -> Matrix:
     return select("collect", 4 * columns, columns, 1, ((4 * t, t, 0) for t in range(columns)), bias=False)
 
 
-def pack(columns: int) -> Matrix:
+def pack(columns: int, *, spatial: bool = True) -> Matrix:
     """After it: every fourth lane becomes a channel."""
     picks = ((t, 0, 4 * t) for t in range(columns))
-    return select("pack", columns, 1, 4 * columns, picks, bias=False, spatial=True)
+    return select("pack", columns, 1, 4 * columns, picks, bias=False, spatial=spatial)
 
 
 def flatten(cells: int, channels: int) -> Matrix:

@@ -26,6 +26,7 @@ class Table:
     planes: int
     step: float
     exact: bool
+    streams: bool = False
 
     @property
     def size(self) -> int:
