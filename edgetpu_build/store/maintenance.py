@@ -92,7 +92,10 @@ def stats(store: Store) -> Stats:
 
 
 def maintain(store: Store) -> Removed | None:
-    """Prune to the store's limit if that was not done within the hour and no build is at it. Never fails."""
+    """Prune to the store's limit if that was not looked at within the hour and no build is at it. Never fails.
+
+    Below the limit no record is read, so it costs a build little also in a large store.
+    """
     mark = f"{store.root}/maintained"
     now = store.clock()
     with suppress(OSError):
@@ -103,7 +106,9 @@ def maintain(store: Store) -> Removed | None:
             return None
         files.write_atomic(mark, b"")
         os.utime(mark, (now, now))
-        return _prune(store, store.limit, certain=held == "held")
+        if sum(sum(_sizes(store, kind).values()) for kind in layout.KINDS) > store.limit:
+            return _prune(store, store.limit, certain=held == "held")
+        return Removed(others=_sweep(store))
     return None
 
 
