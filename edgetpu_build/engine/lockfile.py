@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgetpu_build import __version__, files
 from edgetpu_build.compiler.interface import Identity, Options
@@ -20,6 +20,10 @@ from edgetpu_build.engine.outcome import MemberOutcome, Output, SegmentOutcome
 from edgetpu_build.engine.plan import Kind
 from edgetpu_build.errors import EdgeTpuBuildError, error
 from edgetpu_build.figure import UNKNOWN, Figure, Figures
+
+if TYPE_CHECKING:
+    from edgetpu_build.engine.outcome import Outcome
+    from edgetpu_build.engine.project import Project
 
 NAME = "edgetpu.lock"
 VERSION = 1
@@ -100,7 +104,7 @@ class Lock:
 def read(root: Path) -> Lock | None:
     """The lock of a project, None without one. Raises ETB501 to ETB504."""
     try:
-        data = files.read_bytes(os.path.join(root, NAME))  # noqa: PTH118 - once a build, without pathlib's price
+        data = files.read_bytes(os.path.join(root, NAME))
     except FileNotFoundError:
         return None
     except OSError as failure:
@@ -144,7 +148,7 @@ def dumps(lock: Lock) -> str:
 
 def write(root: Path, lock: Lock) -> bool:
     """Let the lock file say this; False if its units are these already. Raises ETB501."""
-    return files.write_atomic(os.path.join(root, NAME), dumps(lock).encode())  # noqa: PTH118 - as in read
+    return files.write_atomic(os.path.join(root, NAME), dumps(lock).encode())
 
 
 def _refuse_conflict(text: str) -> None:
@@ -221,7 +225,9 @@ def _figures_table(figures: Figures) -> dict[str, Any]:
 
 
 def _unit(table: Mapping[str, Any]) -> LockedUnit:
-    options = {_OPTIONS[tag]: tuple(v) if isinstance(v, list) else v for tag, v in table["options"].items()}
+    options: dict[str, Any] = {
+        _OPTIONS[tag]: tuple(value) if isinstance(value, list) else value for tag, value in table["options"].items()
+    }
     return LockedUnit(
         name=_text(table["name"]),
         kind=_one_of(table["kind"], ("model", "group", "segments")),
@@ -303,7 +309,7 @@ def as_outcome(member: LockedMember, before: Figures | None = None) -> MemberOut
     """What the lock knows of a member, as the reports want it."""
     segments = tuple(
         SegmentOutcome(index=s.index, outputs=(output,), operators=s.operators, figures=s.figures)
-        for s, output in zip(member.segments, member.outputs, strict=True)
+        for s, output in zip(member.segments, member.outputs)  # noqa: B905 - uncut: one output, no segments
     )
     return MemberOutcome(
         name=member.name,
@@ -325,3 +331,23 @@ def without_range(figures: Figures) -> Figures:
             for figure in (getattr(figures, name),)
         }
     )
+
+
+def same_but_token(one: LockedUnit, other: LockedUnit) -> bool:
+    """Whether two entries say the same but for the caching tokens in the outputs."""
+    return _tokenless(one) == _tokenless(other)
+
+
+def _tokenless(unit: LockedUnit) -> LockedUnit:
+    def masked(output: Output) -> Output:
+        return replace(output, sha256=output.masked_sha256 or output.sha256)
+
+    members = (replace(m, outputs=tuple(map(masked, m.outputs))) for m in unit.members)
+    return replace(unit, members=tuple(members))
+
+
+def refresh(project: Project, *, upgrade: bool = False) -> Outcome:
+    """The command `lock`: write the lock from what exists, or with ``upgrade`` from what the compiler of today makes."""
+    from edgetpu_build.engine.refresh import refresh as do
+
+    return do(project, upgrade=upgrade)

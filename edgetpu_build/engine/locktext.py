@@ -111,13 +111,13 @@ def _scalar(value: str) -> str | int | float | bool:
     found = slow(f"x = {value}")
     if list(found) != ["x"] or not isinstance(found["x"], str | int | float | bool):
         raise ValueError(value)
-    return found["x"]  # type: ignore[no-any-return]
+    return found["x"]
 
 
 def _array(value: str) -> list[Any]:
     if value[-1] != "]" or _SPECIAL_IN_ARRAY & set(value[1:-1]) or ",," in value:
-        found = slow(f"x = {value}")["x"]
-        return found  # type: ignore[no-any-return]
+        items: list[Any] = slow(f"x = {value}")["x"]
+        return items
     return [_scalar(item) for item in value[1:-1].split(", ")] if len(value) > 2 else []
 
 
@@ -127,7 +127,8 @@ def _open(line: str, path: list[tuple[str, Table]]) -> Table:
     depth, kept = _DEPTHS[name]
     if path[depth - 1][0] != owner or line != (f"[[{name}]]" if kept else f"[{name}]"):
         raise ValueError(line)
-    parent, table = path[depth - 1][1], {}
+    parent = path[depth - 1][1]
+    table: Table = {}
     if kept:
         parent.setdefault(key, []).append(table)
     elif key in parent:

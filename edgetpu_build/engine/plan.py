@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,8 @@ from edgetpu_build.engine.tree import Tree, WorkTree, is_pattern
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, error, warning
 
 Kind = Literal["model", "group", "segments"]
+
+_MOST_PIECES = 65
 
 _REFUSED = {
     "missing": ("does not exist", "check the path, or fetch the file"),
@@ -115,6 +117,15 @@ def output_paths(member: Member, count: int) -> tuple[str, ...]:
     if count == 1 and member.output_whole:
         return (member.output_whole,)
     return tuple(_numbered(member.output_pattern, index, count) for index in range(count))
+
+
+def all_outputs(plan: Plan) -> Iterator[str]:
+    """Every path that any unit may write, logs apart."""
+    for member in (member for unit in plan.units for member in unit.members):
+        yield from member.outputs
+        if member.output_pattern:
+            yield member.output_whole
+            yield from (path for count in range(2, _MOST_PIECES) for path in output_paths(member, count))
 
 
 def log_path(output: str) -> str:
@@ -244,7 +255,7 @@ def _check_outputs(models: list[_Model], tree: Tree, problems: list[Diagnostic])
 
 
 def _outside(path: str) -> bool:
-    return path.startswith("/") or path == ".." or path.startswith("../")
+    return path == ".." or path.startswith(("/", "../"))
 
 
 def _units(config: Config, models: list[_Model], problems: list[Diagnostic]) -> tuple[Unit, ...]:

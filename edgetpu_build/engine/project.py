@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgetpu_build.compiler import choose
+from edgetpu_build.compiler.interface import Backend
 from edgetpu_build.config.model import Config
 from edgetpu_build.store import Store
+from edgetpu_build.store.state import project_dir
 
 LOCK_NAME = "edgetpu.lock"
 PYPROJECT = "pyproject.toml"
@@ -16,12 +19,16 @@ PYPROJECT = "pyproject.toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """``root`` is a real path. ``env``: the environment that the configuration was read with."""
+    """``root`` is a real path. ``env``: the environment that the configuration was read with.
+
+    ``backend``: how to come by a compiler, given its name.
+    """
 
     root: Path
     config: Config
     env: Mapping[str, str]
     store: Store
+    backend: Callable[..., Backend] = choose.backend
 
     @classmethod
     def load(cls, root: Path, env: Mapping[str, str]) -> Project:
@@ -31,6 +38,11 @@ class Project:
 
         root = Path(os.path.realpath(root))
         return cls(root=root, config=load(root, env), env=env, store=open_store(env))
+
+    @property
+    def state(self) -> str:
+        """The folder in the cache for what is known of this checkout."""
+        return str(project_dir(self.root, self.env))
 
     @property
     def unpacked_sdist(self) -> bool:

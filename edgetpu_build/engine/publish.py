@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgetpu_build import files
+from edgetpu_build.engine.fingerprint import Input
 from edgetpu_build.engine.lockfile import LockedMember, LockedSegment, LockedUnit, without_range
 from edgetpu_build.engine.outcome import Output
 from edgetpu_build.engine.plan import Member, Unit, log_path, output_paths
 from edgetpu_build.engine.statindex import StatIndex
 from edgetpu_build.engine.stored import Artifact, Made, MadeMember
-from edgetpu_build.engine.fingerprint import Input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def withdraw(root: Path, outputs: Iterable[Output], index: StatIndex) -> tuple[t
     """Remove files that hold what we wrote; (removed, left because they hold something else)."""
     removed, left = [], []
     for output in outputs:
-        found = index.digest(output.path, trust_stat=False)
+        found = index.digest(output.path)
         if found is None:
             continue
         if found[0] == output.sha256 and files.remove(os.path.join(root, output.path)):
@@ -93,8 +93,7 @@ def _member(
         intermediate_tensors=member.intermediate_tensors,
         logs=tuple(texts),
         segments=tuple(
-            LockedSegment(index=s.index, operators=s.operators, figures=without_range(s.figures))
-            for s in made.segments
+            LockedSegment(index=s.index, operators=s.operators, figures=without_range(s.figures)) for s in made.segments
         ),
     )
 

@@ -31,17 +31,17 @@ Stamps = tuple[int, int, int, int]
 class StatIndex:
     """The digests of one project's files. ``now_ns``: when this run started looking, nanoseconds since 1970.
 
-    ``hashed`` counts the files whose content had to be read.
+    ``trust`` False: every file is read once, whatever is remembered of it. ``hashed`` counts the files that were read.
     """
 
-    def __init__(self, root: str, folder: str, now_ns: int) -> None:
+    def __init__(self, root: str, folder: str, now_ns: int, *, trust: bool = True) -> None:
         self.root, self.now_ns, self.hashed = root, now_ns, 0
         self._file = os.path.join(folder, "digests")
-        self._known = _load(self._file, root, now_ns)
+        self._known = _load(self._file, root, now_ns) if trust else {}
         self._fresh: dict[str, tuple[Stamps, str]] = {}
         self._used: set[str] = set()
 
-    def digest(self, path: str, *, trust_stat: bool = True) -> tuple[str, int] | None:
+    def digest(self, path: str) -> tuple[str, int] | None:
         """SHA-256 and size of a file (relative path); None if there is none. Raises ETB501 if it cannot be read."""
         full = os.path.join(self.root, path)
         try:
@@ -51,9 +51,7 @@ class StatIndex:
         except OSError:
             return self._read(path, full)
         stamps = stamps_of(found)
-        known = self._fresh.get(path)
-        if known is None and trust_stat:
-            known = self._known.get(path)
+        known = self._fresh.get(path) or self._known.get(path)
         if known is None or known[0] != stamps:
             return self._read(path, full)
         self._used.add(path)
@@ -71,7 +69,9 @@ class StatIndex:
             return
         self._known = rows
         lines = [_MAGIC, os.fsencode(self.root), b"%d" % self.now_ns]
-        lines += [b"%d %d %d %d %s %s" % (*s, d.encode(), os.fsencode(p)) for p, (s, d) in rows.items() if "\n" not in p]
+        lines += [
+            b"%d %d %d %d %s %s" % (*s, d.encode(), os.fsencode(p)) for p, (s, d) in rows.items() if "\n" not in p
+        ]
         with suppress(EdgeTpuBuildError):
             files.write_atomic(self._file, b"\n".join(lines))
 

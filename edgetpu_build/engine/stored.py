@@ -64,7 +64,7 @@ def to_store(result: Result) -> tuple[dict[str, bytes], dict[str, Any]]:
     facts = {
         "compiler": asdict(result.compiler),
         "members": [_member_facts(member) for member in result.members],
-        "warnings": [asdict(told) for m in (result, *result.members) for told in m.warnings],
+        "warnings": [asdict(told) for told in (*result.warnings, *(w for m in result.members for w in m.warnings))],
     }
     return contents, facts
 
@@ -101,7 +101,7 @@ def _member_facts(member: MemberResult) -> dict[str, Any]:
     return {
         "figures": member.figures.to_json(),
         "operators": [[getattr(op, name) for name in _OPERATOR] for op in member.operators],
-        "masked": [_masked(piece.artifact) for piece in pieces],
+        "masked": [masked(piece.artifact) for piece in pieces],
         "logs": [piece.log for piece in pieces],
         "segments": [
             {"index": s.index, "operators": list(s.operators), "figures": s.figures.to_json()} for s in member.segments
@@ -136,8 +136,8 @@ def _member(position: int, facts: Mapping[str, Any], blobs: Mapping[str, Blob], 
     )
 
 
-def _masked(artifact: bytes) -> str:
-    """"" where no token is found: a file without Edge TPU operator, or of a kind that we do not read."""
+def masked(artifact: bytes) -> str:
+    """ "" where no token is found: a file without Edge TPU operator, or of a kind that we do not read."""
     from edgetpu_build.compiler.package import mask_token
     from edgetpu_build.errors import EdgeTpuBuildError
 

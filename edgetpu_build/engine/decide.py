@@ -1,0 +1,168 @@
+"""Is a unit as the lock says, and if not, why not: one sentence, made where the decision is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgetpu_build import files
+from edgetpu_build.compiler.interface import Identity
+from edgetpu_build.engine import git
+from edgetpu_build.engine.fingerprint import DEFAULTS, Ingredient, Input, changed, fingerprint, ingredients
+from edgetpu_build.engine.lockfile import Lock, LockedMember, LockedUnit
+from edgetpu_build.engine.outcome import Output
+from edgetpu_build.engine.plan import Member, Unit, log_path, output_paths
+from edgetpu_build.engine.statindex import StatIndex
+from edgetpu_build.errors import error
+
+FRESH = "sources, options, compiler and outputs are as the lock says"
+Inputs = tuple[tuple[Input, int], ...]
+"""Digest and size of each member's source, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """``fresh``: nothing to do. ``stale``: the lock would have to change. ``fingerprint``: "" if the compiler is unknown.
+
+    Neither fresh nor stale: outputs are missing or changed, the lock is right.
+    """
+
+    unit: Unit
+    fresh: bool
+    stale: bool
+    why: str
+    inputs: Inputs
+    fingerprint: str = ""
+    ingredients: tuple[Ingredient, ...] = ()
+    locked: LockedUnit | None = None
+
+
+def decide(
+    unit: Unit, identity: Identity | None, lock: Lock, index: StatIndex, *, logs: bool, sdist: bool = False
+) -> Decision:
+    """Compare a unit with the lock and the tree. Raises ETB211 or ETB303 for its sources.
+
+    ``sdist``: stamps mean nothing, and a source that did not travel is what the lock says that it was.
+    """
+    locked = lock.units.get(unit.name)
+    travelled = {m.source: m for m in locked.members} if sdist and locked else {}
+    inputs = tuple(source_of(member, index, travelled.get(member.source)) for member in unit.members)
+    if identity is None:
+        why = "no compiler is known yet" if locked is None else "another compiler is asked for"
+        return Decision(unit=unit, fresh=False, stale=True, why=why, inputs=inputs, locked=locked)
+    parts = ingredients(identity, unit.options, [source for source, _ in inputs])
+    stale = why_stale(unit, parts, locked, lock, logs=logs)
+    broken = "" if stale or locked is None else why_broken(_expected(unit, locked, sdist=sdist), index)
+    return Decision(
+        unit=unit,
+        fresh=not stale and not broken,
+        stale=bool(stale),
+        why=stale or broken or FRESH,
+        inputs=inputs,
+        fingerprint=fingerprint(parts),
+        ingredients=parts,
+        locked=locked,
+    )
+
+
+def source_of(member: Member, index: StatIndex, travelled: LockedMember | None = None) -> tuple[Input, int]:
+    """Digest and size of a member's source; of one that is missing, what ``travelled`` says."""
+    found = index.digest(member.source)
+    if found is None and travelled:
+        found = travelled.sha256, travelled.size
+    place: dict[str, str | int] = {"file": "pyproject.toml", "line": member.line, "unit": member.name}
+    if found is None:
+        raise error("ETB211", f"source `{member.source}` is gone", "it was there a moment ago", **place)
+    if (
+        found[1] <= git.LFS_MOST
+        and not travelled
+        and git.lfs_oid(files.read_stable(os.path.join(index.root, member.source))[0])
+    ):
+        hint = f'fetch it with `git lfs pull --include "{member.source}"`'
+        raise error("ETB303", f"`{member.source}` is a Git LFS pointer, not the model itself", hint, **place)
+    return Input(sha256=found[0], intermediate_tensors=member.intermediate_tensors), found[1]
+
+
+def why_stale(unit: Unit, parts: Iterable[Ingredient], locked: LockedUnit | None, lock: Lock, *, logs: bool) -> str:
+    """Why the lock is not right for a unit, "" if it is."""
+    if locked is None:
+        if not lock.units:
+            return "there is no lock yet"
+        return "it is not in the lock yet"
+    differences = changed(locked.ingredients, parts)
+    if differences:
+        return _told(unit, *differences[0], more=len(differences) - 1)
+    if locked.fingerprint != fingerprint(parts):
+        return "the lock was edited: its fingerprint does not follow from its entries"
+    if locked.kind != unit.kind or [m.name for m in locked.members] != [m.name for m in unit.members]:
+        return "its members have other names now"
+    return next(_misnamed(unit, locked, logs=logs), "")
+
+
+def why_broken(outputs: Iterable[Output], index: StatIndex) -> str:
+    """Why the tree does not hold what the lock says, "" if it does. Another caching token is no difference."""
+    for output in outputs:
+        found = index.digest(output.path)
+        if found is None:
+            return f"output `{output.path}` is missing"
+        if found[0] != output.sha256 and not differs_in_token(Path(index.root, output.path), output):
+            return f"output `{output.path}` has SHA-256 {found[0][:12]}…, the lock says {output.sha256[:12]}…"
+    return ""
+
+
+def differs_in_token(path: Path, output: Output) -> bool:
+    """Whether a file is the output but for its caching token, as two runs of Google's compiler are."""
+    from edgetpu_build.engine.stored import masked
+
+    if not output.masked_sha256 or path.stat().st_size != output.size:
+        return False
+    return masked(files.read_stable(path)[0]) == output.masked_sha256
+
+
+def _expected(unit: Unit, locked: LockedUnit, *, sdist: bool) -> tuple[Output, ...]:
+    """What should be in the tree; an sdist carries what is shipped."""
+    if not sdist:
+        return locked.files
+    pairs = zip(unit.members, locked.members, strict=True)
+    return tuple(output for member, entry in pairs if member.ship for output in entry.outputs + entry.logs)
+
+
+def _misnamed(unit: Unit, locked: LockedUnit, *, logs: bool) -> Iterator[str]:
+    for member, entry in zip(unit.members, locked.members, strict=True):
+        if member.source != entry.source:
+            yield f"its source `{entry.source}` is called `{member.source}` now"
+        paths = [output.path for output in entry.outputs]
+        if list(output_paths(member, len(paths))) != paths:
+            yield f"its output moved from `{paths[0]}`"
+        if _logs(entry) != ([log_path(path) for path in paths] if logs else []):
+            yield "logs are asked for" if logs else "logs are not asked for any more"
+
+
+def _logs(entry: LockedMember) -> list[str]:
+    return [log.path for log in entry.logs]
+
+
+def _told(unit: Unit, before: Ingredient, after: Ingredient, *, more: int) -> str:
+    others = f" (and {more} more)" if more else ""
+    kind, _, position = after.tag.rpartition(" ")
+    if kind == "source":
+        member = unit.members[int(position) - 1] if int(position) <= len(unit.members) else None
+        if member is None or not before.parts:
+            return "it has other members now"
+        return f"source `{member.source}` changed{others}"
+    if kind == "intermediate-tensors":
+        return f"`intermediate-tensors` changed from {_shown(before)} to {_shown(after)}{others}"
+    if after.tag == "compiler identity":
+        return f"the compiler itself changed{others}"
+    if after.tag == "schema":
+        return f"this version of edgetpu-build makes other artifacts{others}"
+    return f"`{after.tag}` changed from {_shown(before)} to {_shown(after)}{others}"
+
+
+def _shown(ingredient: Ingredient) -> str:
+    if not ingredient.parts:
+        default = getattr(DEFAULTS, ingredient.tag.replace("-", "_"), "")
+        return str(default) if default not in ("", ()) else "none"
+    return ingredient.text

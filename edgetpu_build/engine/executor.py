@@ -1,0 +1,255 @@
+"""Compiles at the same time, each in a process that may be killed or die without harm to the others.
+
+A slot is a thread that owns at most one worker process; it waits for the store's locks and for its worker, while the
+main thread waits for results and can be interrupted. A worker is a group of processes of its own: a compile that takes
+too long is killed with all its children, and so is everything when the build is interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from edgetpu_build.compiler.interface import Backend, Progress, Request, Result
+from edgetpu_build.engine import worker
+from edgetpu_build.errors import EdgeTpuBuildError, error
+from edgetpu_build.units import format_duration
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+    from types import FrameType
+
+SMALL = 8 << 20
+"""Bytes of models up to which a compile is over soon enough, and its memory small enough, to need no process."""
+
+GRACE = 1.0
+"""Seconds that a backend has to end itself at its time limit, and to say more than we could."""
+
+_Item = TypeVar("_Item")
+_Answer = TypeVar("_Answer")
+Compile = Callable[[Backend, Request, float, Progress], Result]
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+
+
+@contextmanager
+def compiling(weights: Sequence[int], jobs: int) -> Iterator[tuple[Each, Compile]]:
+    """How to go through a number of units of so many bytes, and how to compile one. ``jobs`` 0: one a processor.
+
+    A lone small unit is compiled in this process, which saves starting another; all else in processes of its own.
+    """
+    if len(weights) == 1 and weights[0] <= SMALL and _can_alarm():
+        yield in_turn, here
+        return
+    slots = min(jobs or _processors(), len(weights))
+    with Workers() as workers:
+        yield (in_turn if slots <= 1 else partial(in_slots, slots=slots)), workers.compile
+
+
+def in_turn(do: Callable[[_Item], _Answer], items: Iterable[_Item]) -> Iterator[_Answer]:
+    """One after the other, in this thread."""
+    return map(do, items)
+
+
+def in_slots(do: Callable[[_Item], _Answer], items: Iterable[_Item], slots: int) -> Iterator[_Answer]:
+    """Answers as they come. Closing the iterator starts nothing more. What ``do`` raises is raised here."""
+    from queue import SimpleQueue
+
+    answers: SimpleQueue[tuple[bool, Any] | None] = SimpleQueue()
+    waiting, lock, stop = iter(items), threading.Lock(), threading.Event()
+
+    def take() -> Iterator[_Item]:
+        while not stop.is_set():
+            with lock:
+                item = next(waiting, lock)
+            if item is lock:
+                return
+            yield item  # type: ignore[misc]
+
+    def slot() -> None:
+        try:
+            for item in take():
+                answers.put((True, do(item)))
+        except BaseException as failure:  # noqa: BLE001 - raised again where it can be seen
+            answers.put((False, failure))
+        finally:
+            answers.put(None)
+
+    threads = [threading.Thread(target=slot, daemon=True) for _ in range(slots)]
+    for thread in threads:
+        thread.start()
+    running = slots
+    try:
+        while running:
+            answer = answers.get()
+            if answer is None:
+                running -= 1
+            elif answer[0]:
+                yield answer[1]
+            else:
+                raise answer[1]
+    finally:
+        stop.set()
+
+
+def here(backend: Backend, request: Request, timeout: float, progress: Progress) -> Result:
+    """Compile in this process, which saves starting one; only in the main thread, where a timer can end it."""
+    with _alarm(timeout):
+        return backend.compile(request, timeout=timeout, progress=progress)
+
+
+class Workers:
+    """The worker processes of one build, one a thread. ``close`` leaves none, nor any child of theirs."""
+
+    def __init__(self) -> None:
+        self._workers: dict[int, _Worker] = {}
+        self._closed = False
+
+    def compile(self, backend: Backend, request: Request, timeout: float, progress: Progress) -> Result:
+        """What the backend makes of it. ETB313 when time is over, ETB312 when its process died."""
+        slot = threading.get_ident()
+        found = self._workers.get(slot)
+        if found is None or found.ended:
+            found = self._workers[slot] = _Worker()
+        if self._closed:
+            found.kill()
+        return found.compile(backend, request, timeout, progress)
+
+    def close(self) -> None:
+        self._closed = True
+        for found in list(self._workers.values()):
+            found.kill()
+
+    def __enter__(self) -> Workers:  # noqa: PYI034 - Self is of Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Worker:
+    def __init__(self) -> None:
+        import subprocess
+
+        script = f"import sys; sys.path[:] = {_path()!r}; from edgetpu_build.engine.worker import main; main()"
+        self._process: Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-S", "-E", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                with suppress(OSError):
+                    stream.close()
+
+    def compile(self, backend: Backend, request: Request, timeout: float, progress: Progress) -> Result:
+        import time
+
+        deadline = time.monotonic() + timeout + GRACE
+        try:
+            assert self._process.stdin is not None  # noqa: S101 - Popen was asked for a pipe
+            worker.send(self._process.stdin, (backend, request, timeout))
+            while True:
+                kind, value = self._receive(deadline)
+                if kind == "progress":
+                    progress(value)
+                else:
+                    return _answer(kind, value)
+        except TimeoutError:
+            self.kill()
+            raise took_too_long(timeout) from None
+        except (EOFError, OSError, ValueError):
+            self.kill()
+            raise _died(self._process.returncode) from None
+
+    def _receive(self, deadline: float) -> tuple[str, Any]:
+        size = int.from_bytes(self._read(worker.LENGTH, deadline), "little")
+        kind, value = pickle.loads(self._read(size, deadline))  # noqa: S301 - from our own child
+        return kind, value
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        import select
+        import time
+
+        assert self._process.stdout is not None  # noqa: S101 - Popen was asked for a pipe
+        fd, read = self._process.stdout.fileno(), bytearray()
+        while len(read) < size:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([fd], [], [], left)[0]:
+                raise TimeoutError
+            piece = os.read(fd, min(size - len(read), 1 << 20))
+            if not piece:
+                raise EOFError
+            read += piece
+        return bytes(read)
+
+
+class BugError(Exception):
+    """A compile ended with an exception that is not for users; the message is its traceback."""
+
+
+def took_too_long(timeout: float) -> EdgeTpuBuildError:
+    """ETB313 for a compile that was stopped at its time limit."""
+    return error("ETB313", f"the compile was stopped after {format_duration(timeout)}", "raise `timeout`")
+
+
+def _answer(kind: str, value: Any) -> Result:
+    if kind == "failed":
+        raise value
+    if kind == "bug":
+        raise BugError(value)
+    result: Result = value
+    return result
+
+
+def _died(code: int | None) -> EdgeTpuBuildError:
+    by = f"by signal {-code} ({signal.Signals(-code).name})" if code is not None and code < 0 else f"with code {code}"
+    hint = "the system kills what takes too much memory: try fewer `jobs`" if code == -signal.SIGKILL else ""
+    return error("ETB312", f"the process that compiled it was ended {by}", hint)
+
+
+def _path() -> list[str]:
+    """Ours, so that a worker imports what we do; our own package first, however it was found."""
+    own = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return list(dict.fromkeys([own, *(os.path.abspath(path) for path in sys.path)]))
+
+
+def _can_alarm() -> bool:
+    return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+@contextmanager
+def _alarm(timeout: float) -> Iterator[None]:
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        raise took_too_long(timeout)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, timeout)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
