@@ -112,7 +112,7 @@ def test_a_build_tidies_at_most_once_an_hour(store: Store, clock: Clock) -> None
 
 def test_below_the_limit_no_record_is_read(store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, clock, "ab")
-    monkeypatch.setattr(files, "read_bytes", lambda path: pytest.fail("read"))
+    monkeypatch.setattr(files, "read_bytes", lambda _: pytest.fail("read"))
     assert maintain(store)
     assert there(store) == "ab"
 
