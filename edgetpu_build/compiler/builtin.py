@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Literal
 
 from edgetpu_build import __version__
 from edgetpu_build.chip.generations import generation
 from edgetpu_build.compiler import activation, artifact, diagnosis, segmentation, segments_auto, text
-from edgetpu_build.compiler.caching import Decision
 from edgetpu_build.compiler.forecast import Forecast, predict, predict_segments
 from edgetpu_build.compiler.interface import (
     Identity,
@@ -28,6 +26,7 @@ from edgetpu_build.compiler.interface import (
     SegmentResult,
     Source,
 )
+from edgetpu_build.compiler.parts import parts
 from edgetpu_build.compiler.search import search
 from edgetpu_build.errors import Diagnostic, error, warning
 from edgetpu_build.figure import Figures, total
@@ -195,8 +194,8 @@ class _Job:
         """The model unchanged where nothing is mapped: whether that is a failure is the engine's business."""
         if not forecast.placement.partitions:
             return original
-        parts = parts_of(forecast, self.request.options.generation)
-        return artifact.build(forecast.model, parts, token=self.token, runtime_version=forecast.runtime)
+        found = parts(forecast, self.request.options.generation)
+        return artifact.build(forecast.model, found, token=self.token, runtime_version=forecast.runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,53 +232,6 @@ def _searched(
         return forecast, "large activation tensors are likely to make it fail" if score >= LIKELY_TO_FAIL else ""
 
     return search(model.main, options.delegate_step, attempt)
-
-
-def parts_of(forecast: Forecast, generation_name: str) -> list[artifact.Part]:
-    """What the simulated device runs: one part for each Edge TPU operator."""
-    subgraph = forecast.model.main
-    by_operator = {decision.candidate.layer.index: decision for decision in forecast.decisions}
-    parts = []
-    for operators, need in zip(forecast.placement.partitions, forecast.activations, strict=True):
-        mine = [by_operator[index] for index in operators if index in by_operator]
-        inputs, outputs = surgery.boundary(subgraph, operators)
-        cached, held = _blob([d for d in mine if d.cached], forecast.model, generation_name, "cached")
-        streamed, sent = _blob([d for d in mine if not d.cached], forecast.model, generation_name, "streamed")
-        parts.append(
-            artifact.Part(
-                operators=operators,
-                inputs=inputs,
-                outputs=outputs,
-                cached=cached,
-                streamed=streamed,
-                relocations=(*held, *sent),
-                narrow_memory=int(need.per_tile.value or 0),
-            )
-        )
-    return parts
-
-
-def _blob(
-    decisions: Sequence[Decision], model: Model, generation_name: str, kind: Literal["cached", "streamed"]
-) -> tuple[bytes, list[artifact.Relocation]]:
-    """The layers' bytes and where each constant lies in them.
-
-    ``layout`` names generation and operator ("16.0:7"): ``parameters.layout`` of these unpacks the bytes.
-    """
-    chunks: list[bytes] = []
-    places: list[artifact.Relocation] = []
-    offset = 0
-    for decision in decisions:
-        layer = decision.candidate.layer
-        chunks.append(layer.blob())
-        layout = f"{generation_name}:{layer.index}"
-        places += [
-            artifact.Relocation(tensor=index, blob=kind, offset=offset, size=layer.size, layout=layout)
-            for index in dict.fromkeys(model.main.operators[layer.index].inputs)
-            if index >= 0 and model.main.tensors[index].data is not None and index not in layer.absent
-        ]
-        offset += layer.size
-    return b"".join(chunks), places
 
 
 def _summed(parts: Sequence[Figures]) -> Figures:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,7 @@ from tests.support.models import Net
 MIB = 1 << 20
 
 
-def conv(size: int, index: int = 0, **more: object) -> Candidate:
+def conv(size: int, index: int = 0, **more: Any) -> Candidate:
     return _candidate("CONV_2D", size, index, single=False, **more)
 
 
@@ -27,7 +29,7 @@ def dense(chunk: int, chunks: int = 1, index: int = 0) -> Candidate:
     return _candidate("FULLY_CONNECTED", chunk * chunks, index, single=True, chunks=chunks, chunk_size=chunk)
 
 
-def _candidate(kind: str, size: int, index: int, *, single: bool, **more: object) -> Candidate:
+def _candidate(kind: str, size: int, index: int, *, single: bool, **more: Any) -> Candidate:
     layer = Layer(index=index, kind=kind, size=size, tile_size=size, reason="made for a test", pieces=(), **more)
     return Candidate(layer=layer, single=single)
 
