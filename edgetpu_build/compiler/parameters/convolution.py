@@ -34,7 +34,6 @@ def convolution(site: Site) -> Draft | None:
         zero_points=header.stored_zero_points(weights, outputs),
         flip=weights.type == "INT8",
         spatial=positions(source) > 1,
-        repeats_lane=site.generation.repeats_lane,
     )
     return of_matrix(piece)
 
@@ -72,7 +71,6 @@ def depthwise(site: Site) -> Draft | None:
             header=head,
             zero_points=points,
             flip=flip,
-            repeats_lane=site.generation.repeats_lane,
         )
         return Draft(
             pieces=(piece,), reason=f"{count} channels x {taps} taps, 4 bytes a weight, {piece.lane_size} a channel"
@@ -90,7 +88,6 @@ def depthwise(site: Site) -> Draft | None:
             zero_points=points,
             flip=flip,
             spatial=True,
-            repeats_lane=site.generation.repeats_lane,
         )
     )
 

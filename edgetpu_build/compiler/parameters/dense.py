@@ -34,7 +34,6 @@ def dense(site: Site) -> Draft | None:
         header=header.of(source, weights, (site.number(2), site.input(2)), site.output, outputs, site.generation),
         zero_points=header.stored_zero_points(weights, outputs),
         flip=weights.type == "INT8",
-        repeats_lane=site.generation.repeats_lane,
     )
     return of_matrix(piece)
 
@@ -50,7 +49,9 @@ def _computed_weights(site: Site, source: Tensor) -> Draft:
     flip, maker = source.type == "INT8", site.before(site.number(1))
     tensor = site.number(0)
     if maker is None or maker.kind == "QUANTIZE":
-        whole = Map(what="input", tensor=tensor, data=data_of(source), shape=source.shape, result=source.shape, flip=flip)
+        whole = Map(
+            what="input", tensor=tensor, data=data_of(source), shape=source.shape, result=source.shape, flip=flip
+        )
         return Draft(
             pieces=(whole,),
             always_streamed=True,

@@ -32,7 +32,6 @@ class Diagonal:
     header: Header = Header()
     zero_points: Sequence[int] = field(repr=False)
     flip: bool = False
-    repeats_lane: bool = True
     exact: bool = True
     streams: bool = False
 
@@ -101,7 +100,7 @@ class Diagonal:
 
     def _write_headers(self, words: memoryview) -> None:
         for number, (values, repeated) in enumerate(self.header.arrays()):
-            first = values[0] if repeated and self.repeats_lane else 0
+            first = values[0] if repeated else 0
             whole = values + array(values.typecode, [first] * (-len(values) % 4))
             stored = memoryview(whole).cast("B").cast("I")
             for lane in range(4):

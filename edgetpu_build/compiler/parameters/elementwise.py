@@ -6,32 +6,54 @@ Anything else is broadcast to the result's shape, one byte an element.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from math import prod
 
 from edgetpu_build.compiler.parameters import joint
+from edgetpu_build.compiler.parameters.header import reciprocal
 from edgetpu_build.compiler.parameters.layer import ALIGNMENT, Draft, Piece, up
 from edgetpu_build.compiler.parameters.matrix import FLIP
+from edgetpu_build.compiler.parameters.rows import pad, strip
 from edgetpu_build.compiler.parameters.site import Site, channels, elements
 from edgetpu_build.tflite.model import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerChannel:
-    """16 bytes for every channel: our own filling, the compiler's is not known. A byte a channel, then zeros."""
+    """A row of 64 bytes for every four channels, of which the first 16 are used: four floats or four integers.
+
+    ``multipliers``: f32(f32(s_x * f32(value)) * f32(1 / s_y)), for MUL and PRELU (41 of 43 constants bit for bit).
+    ``offsets``: the value in steps of the input's scale, rounded, for ADD and SUB (8 of 8 for ADD). The original cannot be
+    found again from these, so ``tensor`` is -1 then. ``parts``: channels that stand together without gaps.
+    """
 
     what: str
     tensor: int
-    data: bytes | memoryview = field(repr=False)
-    size: int
-    exact: bool = False
-    streams: bool = False
+    multipliers: array[float] | None = field(default=None, repr=False)
+    offsets: array[int] | None = field(default=None, repr=False)
+    parts: tuple[int, ...]
+    step: float = 0.0
+    zero_point: int = 0
+    exact: bool = True
+    streams: bool = True
+
+    @property
+    def size(self) -> int:
+        return 16 * sum(up(part, 4) for part in self.parts)
 
     def blob(self) -> bytes:
-        return bytes(self.data).ljust(self.size, b"\0")
+        values = self.offsets if self.multipliers is None else self.multipliers
+        data = pad(values.tobytes() if values else b"", tuple(4 * part for part in self.parts), b"\0", multiple=16)
+        return pad(bytes(data), (16,), bytes(len(data) // 16), multiple=64)
 
     def unpack(self, blob: bytes | memoryview) -> dict[int, bytes]:
-        return {self.tensor: bytes(blob[: len(self.data)])}
+        if self.multipliers is None or self.tensor < 0:
+            return {}
+        rows = self.size // 64
+        data = strip(strip(blob, (16,), rows, multiple=64), tuple(4 * part for part in self.parts), 1, multiple=16)
+        values = (round(value / self.step) + self.zero_point for value in array("f", bytes(data)))
+        return {self.tensor: bytes(value & 0xFF for value in values)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +121,55 @@ def _operand(site: Site, position: int) -> tuple[Piece, ...]:
     tensor = site.input(position)
     if tensor is None or tensor.data is None or elements(tensor) == 0 or len(tensor.data) != elements(tensor):
         return ()
-    result, count = site.output, elements(tensor)
+    result, count, number = site.output, elements(tensor), site.number(position)
     if _folded(site, tensor):
         return ()
-    number = site.number(position)
     if count == channels(tensor):
-        size = 16 * sum(up(part, 4) for part in _parts(site, position) or (count,))
-        return (PerChannel(what="operand", tensor=number, data=tensor.data, size=size),)
+        piece = _per_channel(site, position, tensor)
+        return () if piece is None else (piece,)
     shape = result.shape if channels(tensor) > 1 else (*result.shape[:-1], 1)
     flip = tensor.type == "INT8"
     return (Map(what="operand", tensor=number, data=tensor.data, shape=tensor.shape, result=shape, flip=flip),)
+
+
+def _per_channel(site: Site, position: int, tensor: Tensor) -> PerChannel | None:
+    """One value per channel; None for offsets that are all 0: they are left out."""
+    parts = _parts(site, position) or (elements(tensor),)
+    inputs = [site.subgraph.tensors[t] for t in site.operator.inputs if t >= 0 and t != site.number(position)]
+    scales = [t.quantization.scale[0] for t in (tensor, *inputs[:1], site.output) if t.quantization]
+    if len(scales) < 3 or tensor.quantization is None:
+        return PerChannel(
+            what="operand", tensor=-1, offsets=array("i", bytes(4 * sum(parts))), parts=parts, exact=False
+        )
+    scale, source, result = scales
+    zero_point = tensor.quantization.zero_point[0]
+    values = [value - zero_point for value in _signed(tensor)]
+    if site.kind in ("ADD", "SUB"):
+        sign = -1 if site.kind == "SUB" and position == 1 else 1
+        offsets = array("i", [sign * round(value * scale / source) if source else 0 for value in values])
+        if len(offsets) > 1 and not any(offsets) and site.kind == "ADD":
+            return None
+        return PerChannel(what="operand", tensor=-1, offsets=offsets, parts=parts, exact=site.kind == "ADD")
+    inverse = reciprocal(result)
+    real = array("f", [value * scale for value in values])
+    scaled = array("f", [source * value for value in real])
+    multipliers = array("f", [value * inverse for value in scaled])
+    step = source * scale * inverse
+    number = site.number(position) if step and step < float("inf") else -1
+    return PerChannel(
+        what="operand", tensor=number, multipliers=multipliers, parts=parts, step=step, zero_point=zero_point
+    )
+
+
+def _signed(tensor: Tensor) -> memoryview:
+    return memoryview(bytes(tensor.data or b"")).cast("b" if tensor.type == "INT8" else "B")
+
+
+def _parts(site: Site, position: int) -> tuple[int, ...]:
+    """The constant follows the gaps of a CONCATENATION on the operator's other side."""
+    for other in site.operator.inputs[:position] + site.operator.inputs[position + 1 :]:
+        return joint.parts_behind(site, other)
+    return ()
 
 
 def _lone(tensor: Tensor | None, result: Tensor) -> bool:
@@ -125,18 +186,7 @@ def _parts(site: Site, position: int) -> tuple[int, ...]:
 
 def _folded(site: Site, tensor: Tensor) -> bool:
     """Whether the operand needs no parameter bytes: its effect stands in the instructions."""
-    count, result = elements(tensor), site.output
-    if site.kind == "ADD" and count > 1 and count == channels(tensor) and _vanishes(tensor, result):
-        return True
-    if count == 1:
+    result = site.output
+    if elements(tensor) == 1:
         return not (site.kind in ("ADD", "SUB") and _lone(tensor, result))
     return len(tensor.shape) == 2 and len(result.shape) == 4 and len(set(bytes(tensor.data or b""))) == 1
-
-
-def _vanishes(tensor: Tensor, result: Tensor) -> bool:
-    """Whether every value rounds to 0 in the result's scale."""
-    if tensor.quantization is None or result.quantization is None or tensor.data is None:
-        return False
-    ratio = tensor.quantization.scale[0] / result.quantization.scale[0]
-    values = memoryview(bytes(tensor.data)).cast("b" if tensor.type == "INT8" else "B")
-    return not any(round((value - tensor.quantization.zero_point[0]) * ratio) for value in set(values))

@@ -15,7 +15,6 @@ class Generation:
 
     ``folds_groups``: equal values over whole groups of four channels. ``folds_zeros``: zeros, whatever their number.
     ``folds_single_zero``: a lone zero (six convolutions of 14.1 with one output). ``softmax_planes``: of a table of SOFTMAX.
-    ``repeats_lane``: lanes that fill up a group of four repeat channel 0 (else they are zero).
     """
 
     name: str
@@ -23,7 +22,6 @@ class Generation:
     folds_zeros: bool = False
     folds_single_zero: bool = False
     softmax_planes: int = 0
-    repeats_lane: bool = True
 
 
 GENERATIONS: dict[str, Generation] = {

@@ -53,7 +53,6 @@ class Matrix:
     flip: bool = False
     spatial: bool = False
     block: int = 0
-    repeats_lane: bool = True
     exact: bool = True
     streams: bool = False
 
@@ -149,10 +148,9 @@ class Matrix:
     def _chunk_lanes(self) -> Iterator[list[int]]:
         """For each chunk: the output channel of every lane, or REPEATED, or DEAD."""
         order = range(self.outputs) if self.order is None else self.order
-        fill = REPEATED if self.repeats_lane else DEAD
         for first in range(0, len(order), LANES):
-            lanes = [fill if channel < 0 else channel for channel in order[first : first + LANES]]
-            lanes += [fill] * (min(self._width, up(len(lanes), 4)) - len(lanes))
+            lanes = [REPEATED if channel < 0 else channel for channel in order[first : first + LANES]]
+            lanes += [REPEATED] * (min(self._width, up(len(lanes), 4)) - len(lanes))
             yield lanes + [DEAD] * (self._width - len(lanes))
 
     def _lanes(self) -> Iterator[tuple[int, int]]:

@@ -67,7 +67,9 @@ def stack(site: Site) -> Draft | None:
         value = site.subgraph.tensors[tensor]
         if value.data is not None and len(value.data) == elements(value):
             flip = value.type == "INT8"
-            pieces.append(Map(what="operand", tensor=tensor, data=value.data, shape=value.shape, result=value.shape, flip=flip))
+            pieces.append(
+                Map(what="operand", tensor=tensor, data=value.data, shape=value.shape, result=value.shape, flip=flip)
+            )
     if not pieces:
         return None
     return Draft(pieces=tuple(pieces), always_streamed=True, confidence="estimated", reason="constant input of PACK")
