@@ -10,12 +10,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from edgetpu_build.engine.outcome import Outcome
 from edgetpu_build.errors import Diagnostic, exit_code
-from edgetpu_build.report.progress import Progress
-from edgetpu_build.report.style import Style
+
+if TYPE_CHECKING:  # what only some commands need is loaded by those
+    from edgetpu_build.engine.outcome import Outcome
+    from edgetpu_build.report.progress import Progress
+    from edgetpu_build.report.style import Style
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,8 @@ def emit_json(document: Mapping[str, Any]) -> None:
 
 def progress(view: View) -> Progress:
     """For `contextlib.closing`. With `-q` it goes nowhere."""
+    from edgetpu_build.report.progress import Progress
+
     if view.quiet:
         from io import StringIO
 
@@ -131,6 +135,8 @@ def progress(view: View) -> Progress:
 
 def style(view: View, stream: TextIO) -> Style:
     """NO_COLOR, FORCE_COLOR (https://no-color.org, https://force-color.org), then whether it is a terminal."""
+    from edgetpu_build.report.style import Style
+
     encoding = (getattr(stream, "encoding", "") or "").lower().replace("-", "")
     return Style(
         color=_color(view.color, stream),

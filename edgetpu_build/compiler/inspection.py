@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgetpu_build.compiler.artifact import CUSTOM_OPERATOR
+from edgetpu_build.compiler.artifact import CUSTOM_OPERATOR, Program, program
 from edgetpu_build.compiler.interface import LayerResult, OperatorResult, Options, Target
 from edgetpu_build.compiler.package import Package, decode
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError
-from edgetpu_build.figure import Figures, exact
+from edgetpu_build.figure import UNKNOWN, Figure, Figures, exact
 from edgetpu_build.tflite.model import Model, Operator, Subgraph, Tensor
 from edgetpu_build.tflite.reader import read
 
@@ -25,12 +25,21 @@ TARGETS: Mapping[str, Target] = {"edgetpu-custom-op": "edgetpu", CUSTOM_OPERATOR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """An Edge TPU operator of a compiled file: ``index`` in the file, ``size`` of its custom options in bytes."""
+    """An Edge TPU operator of a compiled file: ``index`` in the file, ``size`` of its custom options in bytes.
+
+    ``program``: what the simulated device runs; None for silicon, whose instructions nobody reads.
+    """
 
     index: int
     custom_code: str
     size: int
     package: Package
+    program: Program | None = None
+
+    @property
+    def layers(self) -> tuple[LayerResult, ...]:
+        """Parameter memory by operator of the program (``index``: in it); none for silicon."""
+        return tuple(_layers(self.program)) if self.program else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +115,34 @@ def _packages(subgraph: Subgraph) -> Iterator[Compiled]:
     for index, operator in enumerate(subgraph.operators):
         if operator.custom_code in TARGETS:
             options = operator.custom_options or b""
-            yield Compiled(index=index, custom_code=operator.custom_code, size=len(options), package=decode(options))
+            package = decode(options)
+            yield Compiled(
+                index=index,
+                custom_code=operator.custom_code,
+                size=len(options),
+                package=package,
+                program=_program(package) if operator.custom_code == CUSTOM_OPERATOR else None,
+            )
+
+
+def _program(package: Package) -> Program | None:
+    runs = (e for e in package.executables if e.type != "PARAMETER_CACHING" and e.instructions)
+    return next((program(e.instructions[0]) for e in runs), None)
+
+
+def _layers(found: Program) -> Iterator[LayerResult]:
+    """Constants of one operator share a place in a blob, which is one layer."""
+    users = {t: i for i, op in reversed(list(enumerate(found.model.main.operators))) for t in op.inputs}
+    places = {(r.blob, r.offset): r for r in found.relocations}
+    for place in sorted(places.values(), key=lambda r: users[r.tensor]):
+        index = users[place.tensor]
+        yield LayerResult(
+            index=index,
+            name=_name(found.model.main.operators[index]),
+            bytes=place.size,
+            placement=place.blob,
+            reason="read from the file",
+        )
 
 
 def _of_compiled(model: Model, found: tuple[Compiled, ...], label: str, size: int) -> Inspection:
@@ -120,14 +156,30 @@ def _of_compiled(model: Model, found: tuple[Compiled, ...], label: str, size: in
         off_chip=streamed,
         cached_bytes=exact(sum(c.package.cached_bytes for c in found)),
         streamed_bytes=streamed,
+        edgetpu_operators=_inside(found),
         cpu_operators=exact(len(operators) - len(found)),
         subgraphs=exact(len(found)),
         runtime_version=exact(max(c.package.min_runtime_version for c in found)),
     )
     target = TARGETS[found[0].custom_code]
     return Inspection(
-        label=label, size=size, model=model, target=target, compiled=found, operators=operators, figures=figures
+        label=label,
+        size=size,
+        model=model,
+        target=target,
+        compiled=found,
+        operators=operators,
+        layers=tuple(layer for compiled in found for layer in compiled.layers),
+        figures=figures,
     )
+
+
+def _inside(found: tuple[Compiled, ...]) -> Figure:
+    """Operators of the original that the Edge TPU runs: only the simulated device's program tells."""
+    programs = [compiled.program for compiled in found]
+    if not all(programs):
+        return UNKNOWN
+    return exact(sum(len(p.model.main.operators) for p in programs if p))
 
 
 def _of_model(model: Model, label: str, size: int, options: Options) -> Inspection:

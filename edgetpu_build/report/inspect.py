@@ -94,7 +94,19 @@ def _package(compiled: Compiled, style: Style) -> str:
         rows.append((e.type, text.size(len(e.parameters)), instructions, inspection.token(e.token)))
     lines = [style.paint(title, "bold"), *_columns(rows, style, right=(False, True, True, False))]
     lines.append(f"{text.size(package.cached_bytes)} cached on the chip, {text.size(package.streamed_bytes)} streamed")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_program(compiled, style)])
+
+
+def _program(compiled: Compiled, style: Style) -> list[str]:
+    """The operators that the simulated device runs, and where the parameters of each are."""
+    if not compiled.program:
+        return []
+    layers = {layer.index: layer for layer in compiled.layers}
+    rows = [("", "operator inside", "parameters", "memory")]
+    for index, operator in enumerate(compiled.program.model.main.operators):
+        layer = layers.get(index)
+        rows.append((str(index), operator.kind, *((text.size(layer.bytes), layer.placement) if layer else ("", ""))))
+    return ["", *_columns(rows, style, right=(True, False, True, False))]
 
 
 def _forecast(found: Inspection, style: Style) -> str:
@@ -117,7 +129,7 @@ def _operators(found: Inspection, style: Style) -> str:
     """One line an operator; the parameters' columns only where there are any."""
     if not found.operators:
         return ""
-    layers = {layer.index: layer for layer in found.layers}
+    layers = {} if found.target else {layer.index: layer for layer in found.layers}
     rows = [("", "operator", "runs on", *(("parameters", "memory") if layers else ()), "why")]
     for operator in found.operators:
         layer = layers.get(operator.index)
