@@ -10,9 +10,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from edgetpu_build.chip.case import EIGHT_BIT
 from edgetpu_build.chip.generations import LATEST, Generation
 from edgetpu_build.chip.operators import CONVERTER_ADVICE, UNKNOWN_KINDS, highest_version
-from edgetpu_build.chip.rules import EIGHT_BIT
 from edgetpu_build.compiler.interface import OperatorResult
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, warning
 from edgetpu_build.tflite.model import Model, Operator, Subgraph, Tensor

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from edgetpu_build.chip.case import case
 from edgetpu_build.chip.generations import Generation
-from edgetpu_build.chip.rules import MAPPED, ONE_SUBGRAPH, Finding, case, first_broken
+from edgetpu_build.chip.rules import FOLLOWS, STOPPED, first_broken
+from edgetpu_build.chip.rules.rule import MAPPED, Finding
 from edgetpu_build.compiler.interface import OperatorResult
 from edgetpu_build.errors import error
 from edgetpu_build.tflite.model import Subgraph
 
-ONE_SUBGRAPH_RULE = "one-subgraph"
-STOP_RULE = "stop"
 GAINS_SHOWN = 8  # blockers whose gain is computed; each costs one pass over the graph
 
 
@@ -106,12 +106,12 @@ def _left(subgraph: Subgraph, index: int, finding: Finding | None, *, stopped: b
     left = OperatorResult(index=index, name=subgraph.operators[index].kind, target="cpu")
     if finding is not None:
         return replace(left, rule=finding.rule, status=finding.status, reason=finding.reason, hint=finding.hint)
-    left = replace(left, status=ONE_SUBGRAPH)
     if stopped:
-        return replace(left, rule=STOP_RULE, reason="it comes after the tensors at which mapping was asked to stop")
+        reason = "it comes after the tensors at which mapping was asked to stop"
+        return replace(left, rule=STOPPED.id, status=STOPPED.status, reason=reason)
     reason = f"it runs after operator {blocker} ({subgraph.operators[blocker].kind}), which stays on the CPU"
     hint = f"solve operator {blocker} first, or allow `multiple-subgraphs`"
-    return replace(left, rule=ONE_SUBGRAPH_RULE, reason=reason, hint=hint, follows=blocker)
+    return replace(left, rule=FOLLOWS.id, status=FOLLOWS.status, reason=reason, hint=hint, follows=blocker)
 
 
 def _tell_gains(results: list[OperatorResult], graph: _Graph, able: list[bool], now: int) -> None:

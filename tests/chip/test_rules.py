@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgetpu_build.chip import rules
+from edgetpu_build.chip.case import case
 from edgetpu_build.chip.generations import LATEST, generation
 from edgetpu_build.chip.operators import OPERATORS
-from edgetpu_build.chip.rules import RULES, Finding
+from edgetpu_build.chip.rules import RULES
+from edgetpu_build.chip.rules.rule import DATA_TYPE, LIMIT, RANK, Finding
 from tests.support.graphs import Graph
 
 Build = Callable[[Graph], Any]
@@ -24,7 +26,7 @@ def findings(build: Build, *, version: str = "16.0", runtime: int = 14, dtype: s
     build(graph)
     known = generation(version)
     subgraph = graph.subgraph()
-    return list(rules.broken(rules.case(subgraph, len(subgraph.operators) - 1, known, known.rules_for(runtime))))
+    return list(rules.broken(case(subgraph, len(subgraph.operators) - 1, known, known.rules_for(runtime))))
 
 
 def first(build: Build, **asked: Any) -> str:
@@ -192,7 +194,7 @@ def test_what_time_brought(rule: str, build: Build, breaks: dict[str, Any], keep
 
 
 def test_every_rule_has_a_case() -> None:
-    assert {rule.id for rule in RULES} == {case[0] for case in CASES} | {case[0] for case in OLD}
+    assert {rule.id for rule in RULES if rule.test} == {of[0] for of in CASES} | {of[0] for of in OLD}
 
 
 def test_unsigned_models_pass_on_the_oldest_runtime() -> None:
@@ -203,8 +205,8 @@ def test_precedence_is_googles() -> None:
     """A half-precision DEQUANTIZE of four-dimensional weights says rank, one of a bias says type (logs of 16.0)."""
     weights = findings(lambda g: g.op("DEQUANTIZE", g.input(8, 3, 3, 4, dtype="FLOAT16"), dtype="FLOAT32"))
     bias = findings(lambda g: g.op("DEQUANTIZE", g.input(8, dtype="FLOAT16"), dtype="FLOAT32"))
-    assert weights[0].status == rules.RANK
-    assert bias[0].status == rules.DATA_TYPE
+    assert weights[0].status == RANK
+    assert bias[0].status == DATA_TYPE
 
 
 def test_all_broken_rules_are_told() -> None:
@@ -219,7 +221,7 @@ def test_a_message_holds_the_tensor_the_value_and_the_bound() -> None:
     assert "672,000" in found.reason
     assert "192 KiB" in found.reason
     assert found.hint
-    assert found.status == rules.LIMIT
+    assert found.status == LIMIT
 
 
 def test_custom_operators_are_named() -> None:
@@ -256,5 +258,21 @@ def test_no_operator_however_odd_breaks_a_rule_function(
     graph = Graph()
     inputs = [graph.tensor(shape, dtype) for shape, dtype in shapes]
     graph.op(kind, *inputs, -1, shape=(1, 4))
-    last = rules.first_broken(rules.case(graph.subgraph(), 0, generation(known), LATEST.rules))
+    last = rules.first_broken(case(graph.subgraph(), 0, generation(known), LATEST.rules))
     assert last is None or last.status
+
+
+def test_pages() -> None:
+    for rule in RULES:
+        page = rules.page(rule.id)
+        assert page.startswith(f"{rule.id}: {rule.must}.\n")
+        assert rule.known in page
+    with pytest.raises(KeyError):
+        rules.page("nothing")
+
+
+def test_the_reference_page_holds_every_operator_and_rule() -> None:
+    page = rules.reference_page()
+    assert all(f"| `{kind}` |" in page for kind in OPERATORS)
+    assert all(f"| `{rule.id}` | {rule.must} |" in page for rule in RULES)
+    assert all(line.count("|") == 6 for line in page.splitlines() if line.startswith("|"))

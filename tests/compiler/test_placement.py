@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgetpu_build.chip.generations import LATEST
-from edgetpu_build.chip.rules import MAPPED, ONE_SUBGRAPH
+from edgetpu_build.chip.rules.rule import MAPPED, ONE_SUBGRAPH
 from edgetpu_build.compiler.placement import Placement, consumers, place
 from edgetpu_build.errors import EdgeTpuBuildError
 from edgetpu_build.tflite.model import Operator, Subgraph

@@ -13,7 +13,7 @@ import pytest
 
 from edgetpu_build import __version__
 from edgetpu_build.chip.generations import generation
-from edgetpu_build.chip.rules import MAPPED, ONE_SUBGRAPH
+from edgetpu_build.chip.rules.rule import MAPPED, ONE_SUBGRAPH
 from edgetpu_build.compiler import text
 from edgetpu_build.compiler.interface import OperatorResult
 from edgetpu_build.compiler.text import Attempt, Block, Row
