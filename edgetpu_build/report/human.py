@@ -62,10 +62,14 @@ def table(lines: Sequence[Row], style: Style = PLAIN, *, explain: bool = False) 
 
 
 def summary(outcome: Outcome, style: Style = PLAIN) -> str:
-    """ "4 models: 2 compiled, 1 cached, 1 fresh in 1.2 s", and what was written besides outputs."""
+    """ "4 units: 2 compiled, 1 cached, 1 fresh, 1 error in 1.2 s", and what was written besides outputs."""
     states = [unit.state for unit in outcome.units]
     counted = [f"{states.count(state)} {state}" for state in _STATES if state in states]
     line = text.plural(len(states), "unit") + (f": {', '.join(counted)}" if counted else "")
+    found = [d.severity for d in set(outcome.all_diagnostics)]
+    for severity in ("error", "warning"):
+        if severity in found:
+            line += f", {text.plural(found.count(severity), severity)}"
     if outcome.seconds:
         line += f" in {units.format_duration(outcome.seconds)}"
     if outcome.removed:

@@ -31,7 +31,7 @@ broken        ✗ failed                                         1   10 ms
 
 detector: off-chip 0 B → 390.6 KiB (worse), CPU operators 0 → 1 (worse)
 
-4 units: 1 compiled, 1 cached, 1 fresh, 1 failed in 4.2 s; wrote `edgetpu.lock`"""
+4 units: 1 compiled, 1 cached, 1 fresh, 1 failed, 2 errors in 4.2 s; wrote `edgetpu.lock`"""
 
 
 def test_a_build_as_a_person_sees_it():

@@ -9,7 +9,7 @@ from tests.support import outcomes
 SUMMARY = """\
 ### edgetpu-build build
 
-4 units: 1 compiled, 1 cached, 1 fresh, 1 failed in 4.2 s; wrote `edgetpu.lock`
+4 units: 1 compiled, 1 cached, 1 fresh, 1 failed, 2 errors in 4.2 s; wrote `edgetpu.lock`
 
 | model | state | on-chip | off-chip | on CPU | segments | time |
 | --- | --- | --: | --: | --: | --: | --: |
