@@ -33,13 +33,13 @@ _FOR_GROUPS = ("compiler", "timeout")
 
 def load(root: Path, env: Mapping[str, str]) -> Config:
     """The configuration of the project in ``root``; EdgeTpuBuildError with every problem found."""
-    return parse(read(root), env, is_file=lambda path: os.path.isfile(os.path.join(root, path)))  # noqa: PTH113, PTH118 - pathlib costs 5 ms
+    return parse(read(root), env, is_file=lambda path: os.path.isfile(os.path.join(root, path)))
 
 
 def read(root: Path) -> str:
     """The text of pyproject.toml, line ends as they are."""
     try:
-        with open(os.path.join(root, "pyproject.toml"), "rb") as file:  # noqa: PTH118, PTH123 - pathlib costs 5 ms
+        with open(os.path.join(root, "pyproject.toml"), "rb") as file:
             data = file.read()
     except FileNotFoundError:
         hint = "run `edgetpu-build init` to write one, or name its folder with `--project`"

@@ -1,0 +1,138 @@
+"""Hints that something changed, from the operating system or by polling. A hint may be wrong; only `seen` decides.
+
+Folders are watched, never files: editors and compilers replace files, and a watch on a file dies with it. watchdog is
+imported when watching begins.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from errno import EMFILE, ENOSPC
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+POLL_SECONDS = 0.3
+# Reading is no change (we read ourselves), and a folder's own times say nothing that its entries do not.
+_IGNORED = ("opened", "closed_no_write")
+_REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.", "virtiofs", "vboxsf", "prl_fs", "afs", "ceph", "drvfs", "fakeowner")
+_LIMITS = {
+    ENOSPC: "the limit of watches is reached (raise fs.inotify.max_user_watches)",
+    EMFILE: "the limit of watchers is reached (raise fs.inotify.max_user_instances)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """``writing``: a writer is at the file and has not closed it yet; a hint without it follows."""
+
+    path: str
+    writing: bool = False
+    folder: bool = False
+
+
+class Events(Protocol):
+    """Where hints come from. Owns whatever it needs to get them until ``close``."""
+
+    def watch(self, folders: Iterable[str]) -> bool:
+        """Watch exactly these; True if one of them is new, or another folder of the same name than before."""
+        ...
+
+    def wait(self, seconds: float) -> Hint | None:
+        """The next hint, None when the time is over."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Observed:
+    """Hints of a watchdog observer. ``tells_ends``: it reports when a writer closes its file."""
+
+    def __init__(self, observer: Any, *, tells_ends: bool) -> None:
+        self._observer = observer
+        self._tells_ends = tells_ends
+        self._watches: dict[str, tuple[Any, tuple[int, int]]] = {}
+        self._hints: SimpleQueue[Hint] = SimpleQueue()
+        observer.start()
+
+    def watch(self, folders: Iterable[str]) -> bool:
+        wanted = {folder: identity for folder in folders if (identity := _identity(folder))}
+        for folder, (watch, identity) in list(self._watches.items()):
+            if wanted.get(folder) != identity:
+                del self._watches[folder]
+                with suppress(KeyError, OSError):
+                    self._observer.unschedule(watch)
+        new = [folder for folder in wanted if folder not in self._watches]
+        for folder in new:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                self._watches[folder] = (self._observer.schedule(self, folder), wanted[folder])
+        return bool(new)
+
+    def wait(self, seconds: float) -> Hint | None:
+        try:
+            return self._hints.get(timeout=max(0.0, seconds))
+        except Empty:
+            return None
+
+    def close(self) -> None:
+        self._observer.stop()
+        self._observer.join()
+
+    def dispatch(self, event: Any) -> None:
+        """What watchdog calls, in its own thread."""
+        if event.event_type in _IGNORED or (event.is_directory and event.event_type == "modified"):
+            return
+        writing = self._tells_ends and event.event_type == "modified"
+        for path in (event.src_path, event.dest_path):
+            if path:
+                self._hints.put(Hint(path=os.fsdecode(path), writing=writing, folder=event.is_directory))
+
+
+def open_events(folders: Iterable[str], *, poll: bool = False) -> tuple[Events, str]:
+    """Events for these folders, already watched, and why they are polled ("" if they are not)."""
+    folders = list(folders)
+    reason = "asked for" if poll else next(filter(None, map(silent, folders)), "")
+    if not reason:
+        from watchdog.observers import Observer
+
+        events = Observed(Observer(), tells_ends=sys.platform == "linux")
+        try:
+            events.watch(folders)
+        except OSError as problem:
+            events.close()
+            reason = _LIMITS.get(problem.errno or 0, str(problem))
+        else:
+            return events, ""
+    from watchdog.observers.polling import PollingObserver
+
+    polled = Observed(PollingObserver(timeout=POLL_SECONDS), tells_ends=False)
+    polled.watch(folders)
+    return polled, reason
+
+
+def silent(folder: str, mounts: str = "/proc/self/mountinfo") -> str:
+    """Why changes in a folder may come without events: it lies on another machine's file system. "" if it does not."""
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
+            rows = [row.split() for row in file]
+    except OSError:
+        return ""
+    folder = os.path.realpath(folder)
+    best, kind = "", ""
+    for row in rows:
+        point = row[4].replace("\\040", " ")
+        inside = folder == point or folder.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):  # a later mount hides an earlier one
+            best, kind = point, row[row.index("-") + 1]
+    return f"{kind} gives no events for changes made elsewhere" if kind.startswith(_REMOTE) else ""
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
