@@ -116,7 +116,7 @@ def reference_page() -> str:
         "",
         *_table(("operator", "since runtime", "highest version", "rules", "notes"), operator_rows),
         "",
-        f"Every other operator stays on the CPU. A version above the highest, which is {LATEST.name}'s, fails the model.",
+        f"Every other operator stays on the CPU. A version above the highest (of {LATEST.name}) fails the model.",
         "",
         "## Rules, highest precedence first",
         "",
