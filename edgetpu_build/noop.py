@@ -20,11 +20,11 @@ Paths are relative to the root or absolute. An index that cannot be read is no i
 import os
 import sys
 
-TYPE_CHECKING = False
+from edgetpu_build import __version__
+
+TYPE_CHECKING = False  # typing's own would have to be imported
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-from edgetpu_build import __version__
 
 MAGIC = b"edgetpu-build index 1"
 HARMLESS = "EDGETPU_BUILD_CACHE_DIR"
@@ -59,7 +59,7 @@ def summary(units: int) -> str:
 
 
 def root_key(path: bytes) -> str:
-    """FNV-1a, 64 bits, of a root's bytes: the name of the project's folder in the cache. Whoever reads checks the root."""
+    """FNV-1a, 64 bits, of a root: the name of its folder in the cache. Two roots may share one: readers check."""
     key = 0xCBF29CE484222325
     for byte in path:
         key = (key ^ byte) * 0x100000001B3 & _MASK

@@ -1,7 +1,7 @@
 """Are the figures within their bounds? The same question to a compile's result and to the lock.
 
-A bound is one row of a table: where its figure comes from, how it is written, and the way out. A figure that is not exact
-decides all the same and says so; with `strict-figures` it decides nothing and fails.
+A bound is one row of a table: where its figure comes from, how it is written, and the way out. A figure that is not
+exact decides all the same and says so; with `strict-figures` it decides nothing and fails.
 """
 
 from __future__ import annotations

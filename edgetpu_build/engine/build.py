@@ -63,9 +63,9 @@ def build(
     """Bring the named units (all by default) up to date. Every unit is tried; what is wrong with one is in its outcome.
 
     ``locked``: nothing is built that would change the lock. ``frozen``: nothing is compiled. ``jobs``: compiles at a
-    time, 0 as configured. ``fail_fast``: nothing new is started after a failure. ``dry_run``: writes nothing. ``sdist``:
-    an unpacked sdist, where content alone counts and nothing is written. Raises ETB2nn for the configuration and
-    ETB502 to ETB504 for the lock.
+    time, 0 as configured. ``fail_fast``: nothing new is started after a failure. ``dry_run``: writes nothing.
+    ``sdist``: an unpacked sdist, where content alone counts and nothing is written. Raises ETB2nn for the configuration
+    and ETB502 to ETB504 for the lock.
     """
     mode = Mode(
         force=force,
@@ -75,7 +75,7 @@ def build(
         dry_run=dry_run,
         sdist=sdist,
     )
-    return run(project, names, mode, jobs=jobs, say=progress or _silent)
+    return run(project, names, mode, jobs=jobs, say=progress or silent)
 
 
 def run(project: Project, names: Sequence[str], mode: Mode, *, jobs: int = 0, say: Progress) -> Outcome:
@@ -273,5 +273,5 @@ def _one_at_a_time(say: Progress) -> Progress:
     return said
 
 
-def _silent(name: str, doing: str) -> None:
+def silent(name: str, doing: str) -> None:
     pass

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
+from edgetpu_build.engine import lockfile, statindex
 from edgetpu_build.engine.project import Project
+from edgetpu_build.engine.publish import withdraw
+from edgetpu_build.engine.statindex import StatIndex
 
 
 def clean(project: Project) -> tuple[str, ...]:
-    """The paths removed, relative to the project. The lock stays."""
-    raise NotImplementedError
+    """The paths removed, relative to the project. The lock stays. Raises ETB501 to ETB504."""
+    lock = lockfile.read(project.root)
+    if lock is None:
+        return ()
+    index = StatIndex(str(project.root), project.state, time.time_ns(), trust=False)
+    removed, _ = withdraw(project.root, lock.files.values(), index)
+    statindex.drop_noop(project.state)
+    return removed

@@ -1,7 +1,7 @@
 """Which compiler a unit gets, and who that is: found out once a run, and Google's only when something must be compiled.
 
-`auto` is what the lock names for the unit, else what the lock names for all others, else Google's where it is found, else
-builtin. As long as nothing is compiled, Google's program is whoever the lock says that it was.
+`auto` is what the lock names for the unit, else what the lock names for all others, else Google's where it is found,
+else builtin. As long as nothing is compiled, Google's program is whoever the lock says that it was.
 """
 
 from __future__ import annotations

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
-from edgetpu_build import files
 from edgetpu_build.compiler.interface import Identity
 from edgetpu_build.engine import git
 from edgetpu_build.engine.fingerprint import DEFAULTS, Ingredient, Input, changed, fingerprint, ingredients
 from edgetpu_build.engine.lockfile import Lock, LockedMember, LockedUnit
 from edgetpu_build.engine.outcome import Output
 from edgetpu_build.engine.plan import Member, Unit, log_path, output_paths
-from edgetpu_build.engine.statindex import StatIndex
 from edgetpu_build.errors import error
+
+
+class Contents(Protocol):
+    """Where digests come from: the working tree, or git's index. ``stands_for_models``: so do Git LFS pointers."""
+
+    @property
+    def stands_for_models(self) -> bool: ...
+
+    def digest(self, path: str) -> tuple[str, int] | None: ...
+
+    def read(self, path: str) -> bytes: ...
+
 
 FRESH = "sources, options, compiler and outputs are as the lock says"
 Inputs = tuple[tuple[Input, int], ...]
@@ -24,9 +33,9 @@ Inputs = tuple[tuple[Input, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """``fresh``: nothing to do. ``stale``: the lock would have to change. ``fingerprint``: "" if the compiler is unknown.
+    """``fresh``: nothing to do. ``stale``: the lock would have to change. Neither: outputs are missing or changed.
 
-    Neither fresh nor stale: outputs are missing or changed, the lock is right.
+    ``fingerprint`` is "" as long as the compiler is unknown.
     """
 
     unit: Unit
@@ -40,7 +49,7 @@ class Decision:
 
 
 def decide(
-    unit: Unit, identity: Identity | None, lock: Lock, index: StatIndex, *, logs: bool, sdist: bool = False
+    unit: Unit, identity: Identity | None, lock: Lock, contents: Contents, *, logs: bool, sdist: bool = False
 ) -> Decision:
     """Compare a unit with the lock and the tree. Raises ETB211 or ETB303 for its sources.
 
@@ -48,13 +57,13 @@ def decide(
     """
     locked = lock.units.get(unit.name)
     travelled = {m.source: m for m in locked.members} if sdist and locked else {}
-    inputs = tuple(source_of(member, index, travelled.get(member.source)) for member in unit.members)
+    inputs = tuple(source_of(member, contents, travelled.get(member.source)) for member in unit.members)
     if identity is None:
         why = "no compiler is known yet" if locked is None else "another compiler is asked for"
         return Decision(unit=unit, fresh=False, stale=True, why=why, inputs=inputs, locked=locked)
     parts = ingredients(identity, unit.options, [source for source, _ in inputs])
     stale = why_stale(unit, parts, locked, lock, logs=logs)
-    broken = "" if stale or locked is None else why_broken(_expected(unit, locked, sdist=sdist), index)
+    broken = "" if stale or locked is None else why_broken(_expected(unit, locked, sdist=sdist), contents)
     return Decision(
         unit=unit,
         fresh=not stale and not broken,
@@ -67,19 +76,15 @@ def decide(
     )
 
 
-def source_of(member: Member, index: StatIndex, travelled: LockedMember | None = None) -> tuple[Input, int]:
+def source_of(member: Member, contents: Contents, travelled: LockedMember | None = None) -> tuple[Input, int]:
     """Digest and size of a member's source; of one that is missing, what ``travelled`` says."""
-    found = index.digest(member.source)
+    found = contents.digest(member.source)
     if found is None and travelled:
         found = travelled.sha256, travelled.size
     place: dict[str, str | int] = {"file": "pyproject.toml", "line": member.line, "unit": member.name}
     if found is None:
         raise error("ETB211", f"source `{member.source}` is gone", "it was there a moment ago", **place)
-    if (
-        found[1] <= git.LFS_MOST
-        and not travelled
-        and git.lfs_oid(files.read_stable(os.path.join(index.root, member.source))[0])
-    ):
+    if found[1] <= git.LFS_MOST and not travelled and _is_pointer(member.source, contents):
         hint = f'fetch it with `git lfs pull --include "{member.source}"`'
         raise error("ETB303", f"`{member.source}` is a Git LFS pointer, not the model itself", hint, **place)
     return Input(sha256=found[0], intermediate_tensors=member.intermediate_tensors), found[1]
@@ -101,24 +106,29 @@ def why_stale(unit: Unit, parts: Iterable[Ingredient], locked: LockedUnit | None
     return next(_misnamed(unit, locked, logs=logs), "")
 
 
-def why_broken(outputs: Iterable[Output], index: StatIndex) -> str:
+def why_broken(outputs: Iterable[Output], contents: Contents) -> str:
     """Why the tree does not hold what the lock says, "" if it does. Another caching token is no difference."""
     for output in outputs:
-        found = index.digest(output.path)
+        found = contents.digest(output.path)
         if found is None:
             return f"output `{output.path}` is missing"
-        if found[0] != output.sha256 and not differs_in_token(Path(index.root, output.path), output):
+        if found[0] != output.sha256 and not differs_in_token(contents, output):
             return f"output `{output.path}` has SHA-256 {found[0][:12]}…, the lock says {output.sha256[:12]}…"
     return ""
 
 
-def differs_in_token(path: Path, output: Output) -> bool:
+def differs_in_token(contents: Contents, output: Output) -> bool:
     """Whether a file is the output but for its caching token, as two runs of Google's compiler are."""
     from edgetpu_build.engine.stored import masked
 
-    if not output.masked_sha256 or path.stat().st_size != output.size:
+    found = contents.digest(output.path)
+    if not output.masked_sha256 or not found or found[1] != output.size:
         return False
-    return masked(files.read_stable(path)[0]) == output.masked_sha256
+    return masked(contents.read(output.path)) == output.masked_sha256
+
+
+def _is_pointer(path: str, contents: Contents) -> bool:
+    return not contents.stands_for_models and git.lfs_oid(contents.read(path)) is not None
 
 
 def _expected(unit: Unit, locked: LockedUnit, *, sdist: bool) -> tuple[Output, ...]:

@@ -1,7 +1,7 @@
 """What a unit's bytes follow from, and nothing else, as one digest. Pure.
 
-The digest is SHA-256 of the ingredients, each a tag and its parts, every one preceded by its length, so that no two lists
-of ingredients have the same bytes::
+The digest is SHA-256 of the ingredients, each a tag and its parts, every one preceded by its length, so that no two
+lists of ingredients have the same bytes::
 
     ingredient = tag count part ...        tag, part = length ":" bytes        count = number ":"
 

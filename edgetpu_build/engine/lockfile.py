@@ -60,7 +60,7 @@ class LockedMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedUnit:
-    """``options`` are complete. ``generator``-independent: two versions of ours write equal units alike."""
+    """``options`` are complete, also where the text leaves out a default."""
 
     name: str
     kind: Kind
@@ -347,7 +347,7 @@ def _tokenless(unit: LockedUnit) -> LockedUnit:
 
 
 def refresh(project: Project, *, upgrade: bool = False) -> Outcome:
-    """The command `lock`: write the lock from what exists, or with ``upgrade`` from what the compiler of today makes."""
+    """The command `lock`: write the lock from what exists, or with ``upgrade`` from what today's compiler makes."""
     from edgetpu_build.engine.refresh import refresh as do
 
     return do(project, upgrade=upgrade)

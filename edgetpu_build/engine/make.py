@@ -1,7 +1,7 @@
 """One unit that is not fresh: from the store, or compiled and then stored; then published.
 
-Blob, record, outputs, in this order; the lock comes last and is ``build``'s. Whoever kills us in between leaves work that
-the next build finds done.
+Blob, record, outputs, in this order; the lock comes last and is ``build``'s. Whoever kills us in between leaves work
+that the next build finds done.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def look_up(key: str, making: Making) -> Made | None:
 
 
 def _compile(unit: Unit, making: Making) -> tuple[Made, Inputs, str, bool]:
-    """Of several builds at once one compiles, the others find it in the store. Digests are those of the bytes compiled."""
+    """Of several builds at once one compiles, the others find it in the store. Digests are of the bytes compiled."""
     contents = [files.read_stable(making.root / member.source)[0] for member in unit.members]
     inputs = tuple(
         (Input(sha256=hashlib.sha256(data).hexdigest(), intermediate_tensors=member.intermediate_tensors), len(data))
@@ -152,14 +152,14 @@ def _compile(unit: Unit, making: Making) -> tuple[Made, Inputs, str, bool]:
         making.say(unit.name, "compiling")
         result = making.compile(
             making.compilers.backend(unit),
-            _request(unit, contents),
+            request_of(unit, contents),
             unit.timeout,
             lambda text: making.say(unit.name, text),
         )
         return _keep(key, result, making.store), inputs, key, True
 
 
-def _request(unit: Unit, contents: list[bytes]) -> Request:
+def request_of(unit: Unit, contents: list[bytes]) -> Request:
     sources = (
         Source(label=os.path.basename(member.source), data=data, intermediate_tensors=member.intermediate_tensors)
         for member, data in zip(unit.members, contents, strict=True)

@@ -17,6 +17,7 @@ from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, error, warning
 
 Kind = Literal["model", "group", "segments"]
 
+NO_BUDGET = Budget()
 _MOST_PIECES = 65
 
 _REFUSED = {
@@ -31,8 +32,9 @@ _REFUSED = {
 class Member:
     """One model of a unit. Paths are POSIX, relative to the project.
 
-    ``outputs`` has one path, or one a segment. For ``segments = "auto"`` the count is not known yet: ``outputs`` is empty
-    and ``output_pattern`` (with ``{index}`` and ``{count}``) names them once it is; ``output_whole`` where it stays uncut.
+    ``outputs`` has one path, or one a segment. For ``segments = "auto"`` the count is not known yet: ``outputs`` is
+    empty and ``output_pattern`` (with ``{index}`` and ``{count}``) names them once it is; ``output_whole`` where it
+    stays uncut.
     """
 
     name: str
@@ -43,7 +45,7 @@ class Member:
     intermediate_tensors: tuple[str, ...] = ()
     wheel_path: str | None = None
     ship: bool = True
-    budget: Budget = Budget()
+    budget: Budget = NO_BUDGET
     line: int = 0
 
 
@@ -57,7 +59,7 @@ class Unit:
     options: Options
     compiler: CompilerChoice = "auto"
     timeout: float = 180.0
-    budget: Budget = Budget()
+    budget: Budget = NO_BUDGET
     calls: Mapping[str, float] = field(default_factory=dict)
     auto_order: bool = False
     line: int = 0

@@ -13,7 +13,6 @@ from edgetpu_build.config.model import Config
 from edgetpu_build.store import Store
 from edgetpu_build.store.state import project_dir
 
-LOCK_NAME = "edgetpu.lock"
 PYPROJECT = "pyproject.toml"
 
 
@@ -51,7 +50,7 @@ class Project:
 
 
 def find_root(start: Path) -> Path:
-    """The nearest folder, from ``start`` up, that has a pyproject.toml with `[tool.edgetpu]`; else the nearest with any.
+    """The nearest folder, from ``start`` up, whose pyproject.toml has `[tool.edgetpu]`; else the nearest that has one.
 
     Without one: ``start`` itself, so that loading says what is missing.
     """
@@ -61,7 +60,7 @@ def find_root(start: Path) -> Path:
             text = (folder / PYPROJECT).read_bytes()
         except OSError:
             continue
-        if b"tool.edgetpu" in text or b"edgetpu" in text:
+        if b"edgetpu" in text:
             return folder
         first = first or folder
     return first or start

@@ -45,7 +45,7 @@ def prepare(unit: Unit, made: Made, inputs: Iterable[tuple[Input, int]], fingerp
 
 
 def publish(root: Path, prepared: Prepared, index: StatIndex) -> tuple[str, ...]:
-    """Let the tree hold the files, all or none; the paths that changed. Files that hold them already are not touched."""
+    """Let the tree hold the files, all or none; the paths that changed. What holds its bytes already is not touched."""
     wanted = {path: data for path, data in prepared.contents.items() if not _is_there(path, data, index)}
     files.write_together({os.path.join(root, path): data for path, data in wanted.items()})
     for path, data in wanted.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgetpu_build.engine.build import Mode, run
+from edgetpu_build.engine.build import Mode, run, silent
 from edgetpu_build.engine.outcome import Outcome
 from edgetpu_build.engine.project import Project
 
@@ -13,4 +13,4 @@ def refresh(project: Project, *, upgrade: bool = False) -> Outcome:
     ``upgrade``: whatever the present compiler makes otherwise is compiled.
     """
     mode = Mode(command="lock", upgrade=upgrade, existing=not upgrade)
-    return run(project, (), mode, say=lambda name, doing: None)
+    return run(project, (), mode, say=silent)

@@ -8,9 +8,10 @@ which stamps::
     time of writing, ns
     mtime_ns size inode ctime_ns sha256 path ...
 
-A digest is taken from the memo only if all four stamps are equal. It is put there only if the file was last touched more
-than two seconds before it was read: a later change must show in its stamps even where they are coarse (the racy rule of
-git's index). A memo from the future is of a clock that was set back: nothing of it holds. ``noop`` describes the index.
+A digest is taken from the memo only if all four stamps are equal. It is put there only if the file was last touched
+more than two seconds before it was read: a later change must show in its stamps even where they are coarse (the racy
+rule of git's index). A memo from the future is of a clock that was set back: nothing of it holds. ``noop`` describes
+the index.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class StatIndex:
     ``trust`` False: every file is read once, whatever is remembered of it. ``hashed`` counts the files that were read.
     """
 
+    stands_for_models = False
+
     def __init__(self, root: str, folder: str, now_ns: int, *, trust: bool = True) -> None:
         self.root, self.now_ns, self.hashed = root, now_ns, 0
         self._file = os.path.join(folder, "digests")
@@ -56,6 +59,10 @@ class StatIndex:
             return self._read(path, full)
         self._used.add(path)
         return known[1], found.st_size
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises ETB501."""
+        return files.read_stable(os.path.join(self.root, path))[0]
 
     def note(self, path: str, sha256: str, stat: os.stat_result) -> None:
         """Remember the digest of what was just read or written, good for this run; for later ones if not racy."""

@@ -1,8 +1,8 @@
 """A process that compiles for another one. Started by ``executor``, ends with it.
 
 Frames on stdin and stdout: eight bytes of length, then a pickle. In: (backend, request, timeout). Out: any number of
-("progress", text), then one of ("done", result), ("failed", error), ("bug", traceback). When stdin ends, whoever started
-us is gone or has had enough: the whole process group goes, the compiler's own children with it.
+("progress", text), then one of ("done", result), ("failed", error), ("bug", traceback). When stdin ends, whoever
+started us is gone or has had enough: the whole process group goes, the compiler's own children with it.
 """
 
 from __future__ import annotations

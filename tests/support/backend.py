@@ -1,8 +1,9 @@
 """A compiler for tests of the engine: quick, deterministic, counted, and able to fail in every way.
 
-What it does is written in the model: ``fail``, ``hang``, ``die``, ``bug``, ``float`` (nothing maps) or ``sleep=SECONDS``
-anywhere in its bytes; else it makes of each source an artifact that names its content and the options. Figures follow from the
-length of the source. Each compile appends a line to the file ``log``, from whatever process it runs in.
+What it does is written in the model: ``fail``, ``hang``, ``die``, ``bug``, ``float`` (nothing maps) or
+``sleep=SECONDS`` anywhere in its bytes; else it makes of each source an artifact that holds it and names the options.
+Figures follow from the length of the source. Each compile appends a line to the file ``log``, from whatever process it
+runs in.
 """
 
 from __future__ import annotations
