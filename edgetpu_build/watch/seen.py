@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgetpu_build.config.model import Config
+from edgetpu_build.engine.lockfile import NAME as LOCK_NAME
 from edgetpu_build.engine.outcome import Outcome
 from edgetpu_build.engine.project import PYPROJECT
-from edgetpu_build.engine.lockfile import NAME as LOCK_NAME
 from edgetpu_build.engine.tree import WorkTree, fits, is_pattern
 from edgetpu_build.errors import EdgeTpuBuildError
 
