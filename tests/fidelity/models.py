@@ -41,7 +41,7 @@ def _constant(tensor: dict[str, Any]) -> bytes:
     if code and "values" in tensor:
         return struct.pack(f"<{len(tensor['values'])}{code}", *tensor["values"])
     if code and "same" in tensor:
-        one = struct.pack(f"<{code}", tensor["same"])
+        one: bytes = struct.pack(f"<{code}", tensor["same"])
         return one * (size // len(one))
     if kind in ("INT8", "UINT8"):
         low, high = tensor.get("range", (-127, 127) if kind == "INT8" else (0, 255))
