@@ -119,7 +119,7 @@ def unit(unit: UnitOutcome) -> dict[str, Any]:
 def member(member: MemberOutcome) -> dict[str, Any]:
     answer = _member(member.name, member.source, member.outputs, member.figures, member.operators)
     if member.segments:
-        answer["segments"] = [_segment(s, s.outputs) for s in member.segments]
+        answer["segments"] = [_segment(s, s.outputs, member.operators) for s in member.segments]
     return answer
 
 
@@ -146,7 +146,7 @@ def _compiled_member(member: MemberResult, *, source: str, outputs: Sequence[Out
     answer = _member(stem(source), source, outputs, member.figures, member.operators)
     answer["layers"] = [layer(item) for item in member.layers]
     if member.segments:
-        answer["segments"] = [_segment(s, outputs[i : i + 1]) for i, s in enumerate(member.segments)]
+        answer["segments"] = [_segment(s, outputs[i : i + 1], member.operators) for i, s in enumerate(member.segments)]
     return answer
 
 
@@ -162,11 +162,15 @@ def _member(
     }
 
 
-def _segment(segment: SegmentOutcome | SegmentResult, outputs: Iterable[Output]) -> dict[str, Any]:
+def _segment(
+    segment: SegmentOutcome | SegmentResult, outputs: Iterable[Output], operators: Iterable[OperatorResult]
+) -> dict[str, Any]:
+    """Its operators as the member has them; their indices alone where these are not known (nothing was compiled)."""
+    known = {o.index: _fields(o, _OPERATOR) for o in operators}
     return {
         "index": segment.index,
         "outputs": [output(o) for o in outputs],
-        "operators": list(segment.operators),
+        "operators": [known.get(index, index) for index in segment.operators],
         "figures": segment.figures.to_json(),
     }
 

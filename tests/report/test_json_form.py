@@ -91,6 +91,13 @@ def test_each_segment_of_a_compile_has_its_own_file():
     assert [s["outputs"][0]["path"] for s in unit["members"][0]["segments"]] == [f.path for f in files]
 
 
+def test_a_segments_operators_are_the_members():
+    one = SegmentResult(index=0, operators=(1,), inputs=(), outputs=(), figures=outcomes.figures(1), artifact=b"")
+    answer = validate(json_form.compile_report(result(compiled(segments=(one,)))))
+    (member,) = answer["units"][0]["members"]
+    assert member["segments"][0]["operators"] == [member["operators"][1]]
+
+
 def test_a_compilers_warnings_are_in_the_answer_once():
     told = warning("ETB308", "nothing mapped")
     answer = json_form.compile_report(result(compiled(warnings=(told,))), diagnostics=())

@@ -60,7 +60,7 @@ _SEGMENT = {
     "properties": {
         "index": {"type": "integer", "minimum": 0},
         "outputs": _OUTPUTS,
-        "operators": {"type": "array", "items": {"type": "integer"}},
+        "operators": {"type": "array", "items": {"anyOf": [{"type": "integer"}, _OPERATOR]}},
         "figures": _FIGURES,
     },
 }
