@@ -32,6 +32,7 @@ from edgetpu_build.tflite.flatbuffer import Decoder, Schema, Table
 from edgetpu_build.tflite.model import Model, Tensor
 from edgetpu_build.tflite.reader import read
 from edgetpu_build.tflite.schema import ELEMENT_BITS
+from edgetpu_build.tflite.soundness import LARGEST
 from edgetpu_build.tflite.writer import Encoder
 
 CUSTOM_OPERATOR = "edgetpu-sim-custom-op"
@@ -207,6 +208,8 @@ def _layer(tensor: Tensor, depth_alignment: int) -> package.Layer:
     data_type, middle = _DATA_TYPES[tensor.type]
     y, x, z = package.dimensions(tensor.shape)
     padded = y * x * -(-z // depth_alignment) * depth_alignment * ELEMENT_BITS[tensor.type] // 8
+    if padded > LARGEST - 8:
+        raise error("ETB302", f"tensor `{tensor.name}` takes {padded} bytes on the chip, more than 2 GiB")
     quantization = tensor.quantization
     return package.Layer(
         name=tensor.name,

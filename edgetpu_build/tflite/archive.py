@@ -24,11 +24,10 @@ def rebase(tail: bytes | memoryview, start: int) -> bytes:
     _, _, _, _, count, size, offset, _ = _END.unpack_from(data, end)
     directory = end - size
     entries = _entries(data, directory, end, count) if directory >= 0 and offset != _ZIP64 else None
-    if entries is None:
+    if entries is None or not all(0 <= header + directory - offset < directory for _, header in entries):
         return bytes(data)
-    shift = start + directory - offset
     for place, header in entries:
-        struct.pack_into("<I", data, place, header + shift)
+        struct.pack_into("<I", data, place, header + directory - offset + start)
     struct.pack_into("<I", data, end + 16, start + directory)
     return bytes(data)
 

@@ -93,6 +93,10 @@ def _quantization_fault(tensor: Tensor) -> str:
     scales, zero_points = len(quantization.scale), len(quantization.zero_point)
     if scales != zero_points:
         return f"has {scales} scales and {zero_points} zero points"
+    low, high = _limits(tensor.type)
+    for zero_point in (min(quantization.zero_point), max(quantization.zero_point)):
+        if not low <= zero_point <= high:
+            return f"has the zero point {zero_point}, which {tensor.type} cannot hold"
     if scales == 1:
         return ""
     axis, rank = quantization.axis, len(tensor.shape)
@@ -101,6 +105,14 @@ def _quantization_fault(tensor: Tensor) -> str:
     if tensor.shape[axis] != scales:
         return f"has {scales} scales for {tensor.shape[axis]} channels (dimension {axis})"
     return ""
+
+
+def _limits(element_type: str) -> tuple[int, int]:
+    """What an integer type can hold; 32 bits for the rest, where zero points mean nothing."""
+    bits = ELEMENT_BITS[element_type] if element_type.lstrip("U").startswith("INT") else 32
+    if element_type.startswith("U"):
+        return 0, (1 << bits) - 1
+    return -(1 << bits - 1), (1 << bits - 1) - 1
 
 
 def _flow_fault(subgraph: Subgraph) -> str:

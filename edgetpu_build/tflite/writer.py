@@ -1,7 +1,7 @@
 """Dicts back to a flatbuffer: the inverse of ``flatbuffer.Decoder``, by the same schema, the same bytes every time.
 
-Written front to back: a table stands before what it refers to, tables of one layout share a vtable, large vectors are
-aligned as the schema forces it (constants to 16 bytes). Vectors of numbers are bytes here: copied, never unpacked.
+Written front to back: a table stands before what it refers to, tables of one layout share a vtable, vectors whose
+alignment the schema forces (constants: 16 bytes) come last. Vectors of numbers are bytes here: copied, never unpacked.
 """
 
 from __future__ import annotations
@@ -52,15 +52,20 @@ class Encoder:
         self.out = bytearray(4) + identifier
         self._layouts: dict[tuple[str, tuple[str, ...]], Layout] = {}
         self._vtables: dict[bytes, int] = {}
-        self._blobs: dict[int, int] = {}
+        self._blobs: dict[int, tuple[bytes | memoryview, Field, list[int]]] = {}
 
     def finish(self, table: str, root: Table) -> bytearray:
         """The whole file; its length is a multiple of 16."""
         position = self._table(root, table)
         _U32.pack_into(self.out, 0, position)
+        size = len(self.out) + sum(len(data) for data, _, _ in self._blobs.values())
+        if size > _LIMIT:
+            raise error("ETB302", f"{size} bytes are too many for one TensorFlow Lite file (2 GiB)")
+        for data, field, places in self._blobs.values():
+            position = self._vector(data, field, {})
+            for place in places:
+                _U32.pack_into(self.out, place, position - place)
         self._align(16)
-        if len(self.out) > _LIMIT:
-            raise error("ETB302", f"{len(self.out)} bytes are too many for one TensorFlow Lite file (2 GiB)")
         return self.out
 
     def _align(self, alignment: int, ahead: int = 0) -> None:
@@ -82,9 +87,16 @@ class Encoder:
             values[index] = 0
         out += layout.pack(*values)
         for _, offset, follow, field in references:
-            position = follow(table[field.name], field, table)
-            _U32.pack_into(out, at + offset, position - at - offset)
+            if follow is None:
+                self._later(table[field.name], field, at + offset)
+            else:
+                position = follow(table[field.name], field, table)
+                _U32.pack_into(out, at + offset, position - at - offset)
         return at
+
+    def _later(self, data: bytes | memoryview, field: Field, place: int) -> None:
+        """A large vector stands behind all tables, once, however many of them refer to the same object."""
+        self._blobs.setdefault(id(data), (data, field, []))[2].append(place)
 
     def _vtable(self, vtable: bytes) -> int:
         known = self._vtables.get(vtable)
@@ -94,7 +106,7 @@ class Encoder:
             self.out += vtable
         return known
 
-    def _follow(self, field: Field) -> Callable[[Any, Field, Table], int]:
+    def _follow(self, field: Field) -> Callable[[Any, Field, Table], int] | None:
         if field.kind == "string":
             return self._string
         if field.kind[0] == "|":
@@ -104,15 +116,8 @@ class Encoder:
         if field.element == "string":
             return self._strings
         if field.alignment > 4:
-            return self._blob
+            return None
         return self._vector if item_size(field.element) else self._tables
-
-    def _blob(self, data: bytes | memoryview, field: Field, table: Table) -> int:
-        """A large vector: one object is written once, however many tables refer to it."""
-        known = self._blobs.get(id(data))
-        if known is None:
-            known = self._blobs[id(data)] = self._vector(data, field, table)
-        return known
 
     def _vector(self, data: bytes | memoryview, field: Field, _table: Table) -> int:
         item = item_size(field.element)

@@ -95,7 +95,7 @@ def build(graph_facts: Facts, seed: int = 0) -> bytes:
 
 def pack(model: Any) -> bytes:
     """A ``ModelT`` of LiteRT's schema as a file."""
-    size = sum(len(b.data) for b in model.buffers if b.data is not None)
+    size = sum(len(b.data) for b in model.buffers or () if b.data is not None)
     builder = flatbuffers.Builder(size + 4096)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
