@@ -6,10 +6,18 @@ sys, a help page loads the table of commands, and only a real command loads its 
 
 import sys
 
+INTERRUPTED = 130
+
 
 def main(argv: "list[str] | None" = None) -> int:
     """The exit code of one run of the command; ``argv`` is what follows the program's name."""
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(arguments: "list[str]") -> int:
     if arguments in (["--version"], ["-V"]):
         return _version()
     if arguments in (["--help"], ["-h"], ["help"]):
@@ -25,10 +33,8 @@ def main(argv: "list[str] | None" = None) -> int:
 
 
 def _nothing_to_do(arguments: "list[str]") -> "int | None":
-    try:
-        from edgetpu_build import noop
-    except ModuleNotFoundError:
-        return None
+    from edgetpu_build import noop
+
     return noop.main(arguments)
 
 

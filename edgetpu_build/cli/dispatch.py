@@ -1,7 +1,7 @@
 """From words on the command line to an exit code, and the one place where exceptions end.
 
-Theirs (EdgeTpuBuildError) is rendered and gives its code; ours (anything else) is written to a report file, exit 70;
-Ctrl-C is 130. Commands themselves catch nothing.
+Theirs (EdgeTpuBuildError) is rendered and gives its code; ours (anything else) is written to a report file, exit 70.
+Commands themselves catch nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from edgetpu_build.cli.commands import Command
 from edgetpu_build.cli.output import View
 from edgetpu_build.errors import BUG_EXIT, Diagnostic, EdgeTpuBuildError, error
 
-INTERRUPTED = 130
-
 
 def main(argv: list[str]) -> int:
     """Runs one command; never raises but for the interpreter's own end."""
@@ -27,10 +25,6 @@ def main(argv: list[str]) -> int:
         code = _run(argv)
     except EdgeTpuBuildError as problem:
         code = output.failed(view, name, problem.diagnostics)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        return 0
     except Exception as problem:  # noqa: BLE001 the last line of defence: every bug becomes a report file
         return _bug(view, name, argv, problem)
     return min(code, 1) if command and command.google_style and not view.json and code != BUG_EXIT else code

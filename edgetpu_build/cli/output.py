@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from edgetpu_build.errors import Diagnostic, exit_code
+from edgetpu_build.errors import Diagnostic, error, exit_code
 
 if TYPE_CHECKING:  # what only some commands need is loaded by those
     from edgetpu_build.engine.outcome import Outcome
@@ -91,7 +91,8 @@ def failed(view: View, command: str, diagnostics: Iterable[Diagnostic]) -> int:
 
 def tell(view: View, diagnostics: Iterable[Diagnostic]) -> None:
     """Diagnostics to stderr, or as annotations to stdout where GitHub reads them. Not with JSON: they are in it."""
-    found = [d for d in diagnostics if view.quiet < 2 or d.severity == "error"]
+    hidden = ((), ("note",), ("note", "warning"))[min(view.quiet, 2)]
+    found = [d for d in diagnostics if d.severity not in hidden]
     if not found or view.json:
         return
     if view.format == "github":
@@ -146,7 +147,10 @@ def style(view: View, stream: TextIO) -> Style:
 
 
 def prepare() -> None:
-    """File names that are not text must not stop a report: print their bytes escaped."""
+    """Streams that cannot fail: file names that are not text are printed escaped, closed streams lead nowhere."""
+    if sys.stdout is None or sys.stderr is None:
+        nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:
@@ -194,11 +198,13 @@ def _step_summary(page: str) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """A reader who has had enough (`| head`) is no error, and the exit code stays what it is."""
+    """A reader who has had enough (`| head`) is no error, and the exit code stays what it is. A full disk is one."""
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
+    except OSError as problem:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
+        if not isinstance(problem, BrokenPipeError):
+            raise error("ETB501", f"output cannot be written: {problem.strerror}", "free some space") from None

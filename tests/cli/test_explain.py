@@ -35,7 +35,7 @@ def test_the_page_is_in_the_json(edgetpu):
 
 
 def test_what_nobody_knows_has_a_likely_meaning(edgetpu):
-    run = edgetpu("explain", "ETB1O1")
+    run = edgetpu("explain", "EBT101")
     assert run.code == 2
-    assert "`ETB1O1` is no model, group, rule or error code [ETB209]" in run.err
+    assert "`EBT101` is no model, group, rule or error code [ETB209]" in run.err
     assert "did you mean `ETB101`?" in run.err

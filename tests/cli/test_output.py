@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -132,7 +133,24 @@ def test_progress_is_silent_with_quiet(capsys):
 
 def test_names_that_are_not_text_do_not_stop_a_report():
     code = "from edgetpu_build.cli import output; output.prepare(); output.emit('a\\udce9b')"
-    import subprocess
-
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=Path.cwd())
     assert done.stdout == b"a\\udce9b\n"
+
+
+def run_shell(command: str) -> subprocess.CompletedProcess[str]:
+    line = command.replace("edgetpu-build", f"{sys.executable} -m edgetpu_build")
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("form", ["human", "json"])
+def test_a_full_disk_is_one_clear_error(form):
+    done = run_shell(f"edgetpu-build explain ETB101 --format {form} > /dev/full")
+    assert done.returncode == 5
+    assert "Traceback" not in done.stderr
+    assert ("ETB501" in done.stderr) == (form == "human")
+
+
+def test_closed_streams_are_no_error():
+    assert run_shell("edgetpu-build explain ETB101 >&-").returncode == 0
+    assert run_shell("edgetpu-build explain nonsense 2>&-").returncode == 2
