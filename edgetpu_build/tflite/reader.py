@@ -102,7 +102,10 @@ def _take_in(table: Table, names: tuple[str, str, str], kind: str, decoder: Deco
 
 
 def _flatbuffer_size(raw: memoryview, end: int) -> int:
-    """Where the appended bytes begin; zeros alone are padding, not an appendix."""
+    """Where the appended bytes begin: zeros up to the next multiple of 16 are padding, and zeros alone no appendix."""
+    padded = -(-end // 16) * 16
+    while end < min(padded, len(raw)) and not raw[end]:
+        end += 1
     tail = raw[end:]
     return len(raw) if len(tail) < 64 and not any(tail) else end
 
