@@ -9,6 +9,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -51,9 +52,7 @@ def outcome(view: View, outcome: Outcome, *, explain: bool = False) -> int:
 
         emit(markdown.summary(outcome).rstrip())
     elif not view.quiet:
-        from edgetpu_build.report import human
-
-        emit(human.render(outcome, style(view, sys.stdout), verbose=bool(view.verbose), explain=explain))
+        emit(_for_a_person(view, outcome, explain=explain))
     if view.format == "github":
         from edgetpu_build.report import markdown
 
@@ -131,7 +130,7 @@ def progress(view: View) -> Progress:
 
         return Progress(StringIO(), terminal=False)
     terminal = sys.stderr.isatty() and not os.environ.get("CI")
-    return Progress(sys.stderr, terminal=terminal, columns=_columns() or 80)
+    return Progress(sys.stderr, terminal=terminal, columns=_columns())
 
 
 def style(view: View, stream: TextIO) -> Style:
@@ -157,6 +156,17 @@ def prepare() -> None:
             reconfigure(errors="backslashreplace")
 
 
+def _for_a_person(view: View, outcome: Outcome, *, explain: bool) -> str:
+    from edgetpu_build.report.brief import nothing_to_do
+
+    line = "" if view.verbose or explain else nothing_to_do(outcome)
+    if line:
+        return line
+    from edgetpu_build.report import human
+
+    return human.render(outcome, style(view, sys.stdout), verbose=bool(view.verbose), explain=explain)
+
+
 def _color(wish: str, stream: TextIO) -> bool:
     if wish != "auto":
         return wish == "always"
@@ -167,10 +177,15 @@ def _color(wish: str, stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _columns() -> int | None:
-    from shutil import get_terminal_size
-
-    return get_terminal_size().columns or None
+def _columns() -> int:
+    """COLUMNS, else what the terminal says, else 80."""
+    wanted = os.environ.get("COLUMNS", "")
+    if wanted.isascii() and wanted.isdigit() and int(wanted):
+        return int(wanted)
+    for stream in (1, 2):
+        with suppress(OSError):
+            return os.get_terminal_size(stream).columns or 80
+    return 80
 
 
 def _folder(view: View) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgetpu_build import noop, units
+from edgetpu_build import units
 from edgetpu_build.engine.outcome import Outcome, UnitOutcome
 from edgetpu_build.figure import Figures
 from edgetpu_build.report import changes, rows, text
+from edgetpu_build.report.brief import nothing_to_do
 from edgetpu_build.report.rows import COLUMNS, Column, Row
 from edgetpu_build.report.style import PLAIN, Style, pad, printable, shorten, width
 
@@ -33,8 +34,8 @@ def render(outcome: Outcome, style: Style = PLAIN, *, verbose: bool = False, exp
     ``explain``: the recorded sentence below each unit. Units with nothing to do are left out of long tables unless
     ``verbose``.
     """
-    if outcome.units and not (verbose or explain) and _nothing_happened(outcome):
-        return noop.summary(len(outcome.units))
+    if not (verbose or explain) and (line := nothing_to_do(outcome)):
+        return line
     shown = _worth_showing(outcome.units, verbose=verbose or explain)
     blocks = [
         table(list(rows.of(shown)), style, explain=explain),
@@ -78,12 +79,6 @@ def summary(outcome: Outcome, style: Style = PLAIN) -> str:
         line += "; wrote `edgetpu.lock`"
     color = "red" if outcome.exit_code else "green"
     return style.paint(line, "bold", color)
-
-
-def _nothing_happened(outcome: Outcome) -> bool:
-    """Then one line says it, the same as the quick answer to a build with nothing to do."""
-    quiet = not (outcome.all_diagnostics or outcome.written or outcome.removed or outcome.lock_changed)
-    return quiet and all(unit.state == "fresh" for unit in outcome.units)
 
 
 def _worth_showing(found: Sequence[UnitOutcome], *, verbose: bool) -> list[UnitOutcome]:
