@@ -158,7 +158,8 @@ class EdgeTPUBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         return [str(bill), str(project.root / lockfile.NAME)]
 
     def _progress(self, unit: str, what: str) -> None:
-        self.app.display_waiting(f"edgetpu: {unit}: {what}")
+        if what == "compiling":
+            self.app.display_waiting(f"edgetpu: compiling {unit}")
 
     def _warn(self, outcome: Outcome) -> None:
         from edgetpu_build.report import diagnostics
