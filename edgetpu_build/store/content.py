@@ -182,9 +182,11 @@ class Store:
         files.write_atomic(path, data, mode=mode)
 
     def _sign(self) -> None:
+        """The signposts, where they are missing; what is kept does not depend on them."""
         if not os.path.exists(f"{self.folder}/CACHEDIR.TAG"):
-            for name, text in layout.SIGNPOSTS.items():
-                files.write_atomic(f"{self.folder}/{name}", text)
+            with suppress(EdgeTpuBuildError):
+                for name, text in layout.SIGNPOSTS.items():
+                    files.write_atomic(f"{self.folder}/{name}", text)
 
     def _stamp(self, path: str) -> None:
         now = self.clock()
@@ -193,7 +195,7 @@ class Store:
 
     def _cannot_write(self, failure: EdgeTpuBuildError) -> None:
         told = failure.diagnostics[0]
-        self._warn("write", "ETB506", f"the store keeps nothing: {told.message}", told.hint)
+        self._warn("write", "ETB506", f"a compiled unit was not stored: {told.message}", told.hint)
 
     def _no_locks(self, failure: OSError) -> None:
         if os.access(self.root, os.W_OK):

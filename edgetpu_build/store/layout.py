@@ -23,12 +23,12 @@ KINDS = ("cas", "ac")
 _HEX = frozenset("0123456789abcdef")
 
 SIGNPOSTS = {
-    "CACHEDIR.TAG": b"Signature: 8a477f597d28d172789f06886806bc55\n"
-    b"# This file marks a cache folder of edgetpu-build. See https://bford.info/cachedir/\n",
     ".gitignore": b"*\n",
     "README.txt": b"Compiled Edge TPU models, kept so that they need not be compiled again.\n"
     b"Safe to delete at any time. `edgetpu-build cache stats` says what is here,\n"
     b"`edgetpu-build cache prune` and `edgetpu-build cache clear` make room.\n",
+    "CACHEDIR.TAG": b"Signature: 8a477f597d28d172789f06886806bc55\n"
+    b"# This file marks a cache folder of edgetpu-build. See https://bford.info/cachedir/\n",
 }
 
 
