@@ -108,6 +108,11 @@ class Allocation:
     remaining: tuple[int, ...]
     contested: bool = False
 
+    @property
+    def full(self) -> bool:
+        """Every layer that asked for room got it."""
+        return all(d.cached or d.candidate.layer.always_streamed for mine in self.decisions for d in mine)
+
 
 class _Tiles:
     """The room of 16 equal tiles while it is dealt out."""
@@ -158,13 +163,16 @@ def allocate(models: Sequence[Sequence[Candidate]], room: Figure, generation: st
     """
     policy = POLICIES.get(generation, IN_ORDER)
     best = _deal(models, int(room.value or 0), policy)
-    bounds = [_deal(models, int(bound or 0), policy) for bound in {room.low, room.high} - {None, room.value}]
+    low = _deal(models, int(room.low), policy) if room.low is not None else best
+    if low.full:
+        return best  # what fits into the least room fits into more
+    high = _deal(models, int(room.high), policy) if room.high is not None else best
     decisions = tuple(
         tuple(
-            replace(decision, sure=all(bound.decisions[number][place].cached == decision.cached for bound in bounds))
-            for place, decision in enumerate(mine)
+            replace(decision, sure=decision.cached == least.cached == most.cached)
+            for decision, least, most in zip(*mine, strict=True)
         )
-        for number, mine in enumerate(best.decisions)
+        for mine in zip(best.decisions, low.decisions, high.decisions, strict=True)
     )
     return replace(best, decisions=decisions)
 

@@ -154,3 +154,8 @@ def test_what_is_cached_fits_and_what_would_fit_alone_never_leaves_a_chip_empty(
     streamed = [d for mine in allocation.decisions for d in mine if not d.cached and not d.hopeless]
     spread = [d for d in streamed if not d.candidate.single]
     assert all(d.candidate.layer.tile_size > room - taken for d in spread)
+
+
+def test_a_chunk_that_only_the_larger_end_of_the_range_holds_is_not_sure() -> None:
+    allocation = allocate([[dense(1000)]], estimated(TILES * 1010, TILES * 990, TILES * 1020), "16.0")
+    assert [(decision.cached, decision.sure) for decision in allocation.decisions[0]] == [(True, False)]
