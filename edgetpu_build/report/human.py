@@ -40,6 +40,7 @@ def render(outcome: Outcome, style: Style = PLAIN, *, verbose: bool = False, exp
     blocks = [
         table(list(rows.of(shown)), style, explain=explain),
         "\n".join(_changed(outcome.units, style)),
+        "\n".join(_on_the_cpu(shown, style)),
         summary(outcome, style),
     ]
     return "\n\n".join(block for block in blocks if block)
@@ -168,4 +169,19 @@ def _changed(found: Iterable[UnitOutcome], style: Style) -> list[str]:
         ]
         if moved:
             lines.append(f"{printable(member.name)}: {', '.join(moved)}")
+    return lines
+
+
+def _on_the_cpu(found: Iterable[UnitOutcome], style: Style) -> list[str]:
+    """A line for each member that leaves operators to the CPU: how many, and what stands in the way first."""
+    lines = []
+    for member in (m for unit in found for m in unit.members):
+        left = [operator for operator in member.operators if operator.target == "cpu"]
+        blocker = next((operator for operator in left if operator.follows < 0 and operator.reason), None)
+        if blocker:
+            count = text.plural(len(left), "operator")
+            rule = f" (rule `{blocker.rule}`)" if blocker.rule else ""
+            name = style.paint(printable(member.name), "bold")
+            why = printable(f"first {blocker.index} {blocker.name}{rule}: {blocker.reason}")
+            lines.append(f"{name}: {count} on the CPU, {why}")
     return lines

@@ -45,7 +45,7 @@ class Progress:
 
     def unit(self, name: str, doing: str) -> None:
         """As a build reports: a unit's name and what happens to it; counts those that are done."""
-        self._done += doing == "done"
+        self._done += doing in ("done", "failed")
         done = f"{self._done} done, " if self._done else ""
         self(f"{done}{name}: {doing}")
 

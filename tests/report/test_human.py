@@ -31,6 +31,8 @@ broken        ✗ failed                                         1   10 ms
 
 detector: off-chip 0 B → 390.6 KiB (worse), CPU operators 0 → 1 (worse)
 
+detector: 1 operator on the CPU, first 1 SOFTMAX (rule `softmax-length`): 20000 elements in a row, at most 16384
+
 4 units: 1 compiled, 1 cached, 1 fresh, 1 failed, 2 errors in 4.2 s; wrote `edgetpu.lock`"""
 
 
