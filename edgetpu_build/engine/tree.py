@@ -46,7 +46,7 @@ class WorkTree:
         return "folder" if stat.S_ISDIR(mode) else "special"
 
     def matches(self, pattern: str) -> list[str]:
-        return sorted(self._walk("", pattern.split("/")))
+        return sorted(set(self._walk("", pattern.split("/"))))
 
     def leaves(self, path: str) -> bool:
         full = os.path.join(self.root, path)
@@ -64,7 +64,7 @@ class WorkTree:
         if first == "**":
             yield from self._walk(folder, rest or ["*"])
             for name, is_folder, is_link in self._entries(folder):
-                if is_folder and not is_link:
+                if is_folder and not is_link and not name.startswith("."):
                     yield from self._walk(folder + name + "/", pattern)
         elif not is_pattern(first):
             if rest:
@@ -83,7 +83,7 @@ class WorkTree:
         self.folders.add(folder.rstrip("/") or ".")
         try:
             with os.scandir(os.path.join(self.root, folder)) as entries:
-                return [(e.name, e.is_dir(), e.is_symlink()) for e in entries if not e.name.startswith(".")]
+                return [(e.name, e.is_dir(), e.is_symlink()) for e in entries]
         except OSError:
             return []
 
