@@ -1,8 +1,8 @@
 """Parameter data of the Edge TPU: what every operator's constants become in an artifact, to the byte.
 
-The one source for sizes (which layers fit on the chip) and for bytes (what an artifact holds). ``layout`` describes one
-operator, ``layers`` all that have parameters. A new kind of operator is one function from a ``Site`` to a ``Draft`` and one
-line in ``RULES``.
+The one source for sizes (which layers fit on the chip) and for bytes (what an artifact holds). ``layout`` describes
+one operator, ``layers`` all that have parameters. A new kind of operator is one function from a ``Site`` to a
+``Draft`` and one line in ``RULES``.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ RULES: dict[str, Callable[[Site], Draft | None]] = {
 def layout(subgraph: Subgraph, index: int, *, generation: str, mapped: frozenset[int]) -> Layer | None:
     """The parameters of operator ``index``, or None where it has none.
 
-    ``generation``: a key of ``GENERATIONS``. ``mapped``: indices of the operators on the Edge TPU, since neighbours on the
-    CPU ask for no layout.
+    ``generation``: a key of ``GENERATIONS``. ``mapped``: indices of the operators on the Edge TPU, since neighbours
+    on the CPU ask for no layout.
     """
     operator = subgraph.operators[index]
     rule = RULES.get(operator.kind)

@@ -15,8 +15,9 @@ from edgetpu_build.tflite.model import Tensor
 
 
 def dense(site: Site) -> Draft | None:
-    """Constant weights, or a constant input whose weights are computed. The input keeps the gaps of what made it: the cells of a flattened map, or the parts of a
-    CONCATENATION, each filled up to four channels."""
+    """Constant weights, or a constant input whose weights are computed. The input keeps the gaps of what made it: the
+    cells of a flattened map, or the parts of a CONCATENATION, each filled up to four channels.
+    """
     source, weights = site.input(0), site.input(1)
     if source is None or weights is None or len(weights.shape) != 2:
         return None
@@ -31,7 +32,7 @@ def dense(site: Site) -> Draft | None:
         data=data_of(weights),
         outputs=outputs,
         runs=_runs(site, depth),
-        header=header.of(source, weights, (site.number(2), site.input(2)), site.output, outputs, site.generation),
+        header=header.of(site, source, weights, 2, outputs),
         zero_points=header.stored_zero_points(weights, outputs),
         flip=weights.type == "INT8",
     )
@@ -41,9 +42,10 @@ def dense(site: Site) -> Draft | None:
 def _computed_weights(site: Site, source: Tensor) -> Draft:
     """A constant input against computed weights (decision forests are written like this).
 
-    Where the weights come straight from outside, the constant is streamed as it is. Where an operator makes them, each row
-    takes 16 bytes for every four channels, rows are filled up to a multiple of four for each 16 or part of them, and a
-    RESHAPE costs a selection matrix. Found from the sizes of 120 single layers, the filling from one file.
+    Where the weights come straight from outside, the constant is streamed as it is. Where an operator makes them,
+    each row takes 16 bytes for every four channels, rows are filled up to a multiple of four for each 16 or part of
+    them, and a RESHAPE costs a selection matrix. Found from the sizes of 120 single layers, the filling from one
+    file.
     """
     count, depth = elements(source) // channels(source), channels(source)
     flip, maker = source.type == "INT8", site.before(site.number(1))

@@ -1,11 +1,12 @@
-"""The segment of a depthwise convolution: channels by fours, each tap a 4 x 4 matrix with the weights on its diagonal.
+"""The segment of a depthwise convolution: channels by fours, each tap a 4 x 4 matrix with the weights on its
+diagonal.
 
     segment = block..., zero bytes up to a multiple of 64
-    block   = header array of 4 lanes..., then per tap 4 rows of 4 bytes: row j holds channel j's weight at j, its zero point
-              elsewhere
+    block   = header array of 4 lanes..., then per tap 4 rows of 4 bytes: row j holds the weight of channel j
+              at j, its zero point elsewhere
 
-So each weight takes four bytes. 2,399 of 2,429 segments of public artifacts were regenerated bit for bit; for the rest the
-model at hand is not the one that was compiled.
+So each weight takes four bytes. 2,399 of 2,429 segments of public artifacts were regenerated bit for bit; for the
+rest the model at hand is not the one that was compiled.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from edgetpu_build.compiler.parameters.header import Header
+from edgetpu_build.compiler.parameters.header import NO_HEADER, Header
 from edgetpu_build.compiler.parameters.layer import ALIGNMENT, up
 from edgetpu_build.compiler.parameters.matrix import FLIP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagonal:
-    """``data``: the TFLite bytes, ``taps`` rows of ``channels``. ``zero_points``: of the stored bytes, one a channel."""
+    """``data``: the TFLite bytes, ``taps`` rows of ``channels``. ``zero_points``: of the stored bytes."""
 
     what: str
     tensor: int
@@ -29,7 +30,7 @@ class Diagonal:
     channels: int
     taps: int
     kept: tuple[int, ...] | None = None
-    header: Header = Header()
+    header: Header = NO_HEADER
     zero_points: Sequence[int] = field(repr=False)
     flip: bool = False
     exact: bool = True
@@ -101,7 +102,7 @@ class Diagonal:
     def _write_headers(self, words: memoryview) -> None:
         for number, (values, repeated) in enumerate(self.header.arrays()):
             first = values[0] if repeated else 0
-            whole = values + array(values.typecode, [first] * (-len(values) % 4))
-            stored = memoryview(whole).cast("B").cast("I")
+            filler = array(values.typecode, [first] * (-len(values) % 4))
+            stored = memoryview(values.tobytes() + filler.tobytes()).cast("I")
             for lane in range(4):
                 words[4 * number + lane : self._words : self.lane_size] = stored[lane::4]

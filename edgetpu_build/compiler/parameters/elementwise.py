@@ -15,7 +15,7 @@ from edgetpu_build.compiler.parameters.header import reciprocal
 from edgetpu_build.compiler.parameters.layer import ALIGNMENT, Draft, Piece, up
 from edgetpu_build.compiler.parameters.matrix import FLIP
 from edgetpu_build.compiler.parameters.rows import pad, strip
-from edgetpu_build.compiler.parameters.site import Site, channels, elements
+from edgetpu_build.compiler.parameters.site import Site, channels, elements, scale_of
 from edgetpu_build.tflite.model import Tensor
 
 
@@ -24,8 +24,8 @@ class PerChannel:
     """A row of 64 bytes for every four channels, of which the first 16 are used: four floats or four integers.
 
     ``multipliers``: f32(f32(s_x * f32(value)) * f32(1 / s_y)), for MUL and PRELU (41 of 43 constants bit for bit).
-    ``offsets``: the value in steps of the input's scale, rounded, for ADD and SUB (8 of 8 for ADD). The original cannot be
-    found again from these, so ``tensor`` is -1 then. ``parts``: channels that stand together without gaps.
+    ``offsets``: the value in steps of the input's scale, rounded, for ADD and SUB (8 of 8 for ADD). The original
+    cannot be found again from these, so ``tensor`` is -1 then. ``parts``: channels that stand together without gaps.
     """
 
     what: str
@@ -45,7 +45,7 @@ class PerChannel:
     def blob(self) -> bytes:
         values = self.offsets if self.multipliers is None else self.multipliers
         data = pad(values.tobytes() if values else b"", tuple(4 * part for part in self.parts), b"\0", multiple=16)
-        return pad(bytes(data), (16,), bytes(len(data) // 16), multiple=64)
+        return bytes(pad(data, (16,), bytes(len(data) // 16), multiple=64))
 
     def unpack(self, blob: bytes | memoryview) -> dict[int, bytes]:
         if self.multipliers is None or self.tensor < 0:
@@ -135,14 +135,10 @@ def _operand(site: Site, position: int) -> tuple[Piece, ...]:
 def _per_channel(site: Site, position: int, tensor: Tensor) -> PerChannel | None:
     """One value per channel; None for offsets that are all 0: they are left out."""
     parts = _parts(site, position) or (elements(tensor),)
-    inputs = [site.subgraph.tensors[t] for t in site.operator.inputs if t >= 0 and t != site.number(position)]
-    scales = [t.quantization.scale[0] for t in (tensor, *inputs[:1], site.output) if t.quantization]
-    if len(scales) < 3 or tensor.quantization is None:
-        return PerChannel(
-            what="operand", tensor=-1, offsets=array("i", bytes(4 * sum(parts))), parts=parts, exact=False
-        )
-    scale, source, result = scales
-    zero_point = tensor.quantization.zero_point[0]
+    others = [t for t in site.operator.inputs if t >= 0 and t != site.number(position)]
+    scale, result = scale_of(tensor), scale_of(site.output)
+    source = scale_of(site.subgraph.tensors[others[0]]) if others else scale
+    zero_point = tensor.quantization.zero_point[0] if tensor.quantization and tensor.quantization.zero_point else 0
     values = [value - zero_point for value in _signed(tensor)]
     if site.kind in ("ADD", "SUB"):
         sign = -1 if site.kind == "SUB" and position == 1 else 1
@@ -156,8 +152,16 @@ def _per_channel(site: Site, position: int, tensor: Tensor) -> PerChannel | None
     multipliers = array("f", [value * inverse for value in scaled])
     step = source * scale * inverse
     number = site.number(position) if step and step < float("inf") else -1
+    maker = site.before(site.number(1 - position))
     return PerChannel(
-        what="operand", tensor=number, multipliers=multipliers, parts=parts, step=step, zero_point=zero_point
+        what="operand",
+        tensor=number,
+        multipliers=multipliers,
+        parts=parts,
+        step=step,
+        zero_point=zero_point,
+        exact=maker is None
+        or maker.kind != "SUB",  # SUB and MUL of constants in a row share rows, which is not done here
     )
 
 
@@ -175,13 +179,6 @@ def _parts(site: Site, position: int) -> tuple[int, ...]:
 def _lone(tensor: Tensor | None, result: Tensor) -> bool:
     """A single value (not of rank 0) against a result of one channel: it counts as one value per channel."""
     return tensor is not None and len(tensor.shape) > 0 and elements(tensor) == 1 == channels(result)
-
-
-def _parts(site: Site, position: int) -> tuple[int, ...]:
-    """The constant follows the gaps of a CONCATENATION on the operator's other side."""
-    for other in site.operator.inputs[:position] + site.operator.inputs[position + 1 :]:
-        return joint.parts_behind(site, other)
-    return ()
 
 
 def _folded(site: Site, tensor: Tensor) -> bool:

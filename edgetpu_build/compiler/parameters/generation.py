@@ -14,7 +14,8 @@ class Generation:
     """Which biases move into the instructions instead of being stored, and what else differs.
 
     ``folds_groups``: equal values over whole groups of four channels. ``folds_zeros``: zeros, whatever their number.
-    ``folds_single_zero``: a lone zero (six convolutions of 14.1 with one output). ``softmax_planes``: of a table of SOFTMAX.
+    ``folds_single_zero``: a lone zero (six convolutions of 14.1 with one output). ``softmax_planes``: of a table of
+    SOFTMAX.
     """
 
     name: str

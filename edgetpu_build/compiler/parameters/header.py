@@ -1,8 +1,8 @@
 """The arrays in front of a chunk's weights: multiplier, bias and zero point, four bytes a lane each.
 
-multiplier (f32): only where the weights have a scale per channel and these lead to different multipliers.
-bias (i32): as in the model; from 15.0 on, an array of equal values over whole groups of four lanes (or of zeros) is left out:
-the value stands in the instruction. zero point (i32, that of the stored bytes): only with a scale per channel.
+multiplier (f32): only where the weights have a scale per channel and these lead to different multipliers. bias (i32):
+as in the model; from 15.0 on, an array of equal values over whole groups of four lanes (or of zeros) is left out: the
+value stands in the instruction. zero point (i32, that of the stored bytes): only with a scale per channel.
 Multipliers are f32(f32(s_in * s_w) * f32(1 / s_out)), rounded at each step, which `array('f')` does: products of two
 24-bit mantissas are exact in a double, and for quotients the second rounding is harmless (53 >= 2 * 24 + 2).
 """
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edgetpu_build.compiler.parameters.generation import Generation
+from edgetpu_build.compiler.parameters.site import Site, scale_of
 from edgetpu_build.tflite.model import Tensor
 
 SIGN = 0x80  # the chip's bytes are unsigned: INT8 is stored with its top bit flipped
@@ -54,6 +55,9 @@ class Header:
         return stored
 
 
+NO_HEADER = Header()
+
+
 def stored_zero_points(weights: Tensor, count: int) -> Sequence[int]:
     """Zero point of each output channel's stored bytes."""
     given = weights.quantization.zero_point if weights.quantization else ()
@@ -66,9 +70,9 @@ def stored_zero_points(weights: Tensor, count: int) -> Sequence[int]:
 def multipliers(source: Tensor, weights: Tensor, result: Tensor) -> array[float] | None:
     """One per channel, None where one for all is enough."""
     scales = weights.quantization.scale if weights.quantization else ()
-    if len(scales) < 2 or not (source.quantization and result.quantization):
+    if len(scales) < 2:
         return None
-    factor, inverse = source.quantization.scale[0], reciprocal(result.quantization.scale[0])
+    factor, inverse = scale_of(source), reciprocal(scale_of(result))
     products = array("f", [factor * scale for scale in scales])
     found = array("f", [product * inverse for product in products])
     return found if len(set(found)) > 1 else None
@@ -91,22 +95,15 @@ def biases(tensor: Tensor | None, count: int) -> array[int] | None:
     return array("i", bytes(tensor.data))
 
 
-def of(
-    source: Tensor,
-    weights: Tensor,
-    bias: tuple[int, Tensor | None],
-    result: Tensor,
-    count: int,
-    generation: Generation,
-) -> Header:
-    """The header of a convolution-like operator with ``count`` output channels; ``bias``: its index and tensor."""
+def of(site: Site, source: Tensor, weights: Tensor, bias: int, count: int) -> Header:
+    """The header of a convolution-like operator with ``count`` output channels; ``bias``: that input's position."""
     per_channel = weights.quantization is not None and len(weights.quantization.scale) > 1
-    values = biases(bias[1], count)
-    if values is not None and folded(values, generation):
+    values = biases(site.input(bias), count)
+    if values is not None and folded(values, site.generation):
         values = None
     return Header(
-        multipliers=multipliers(source, weights, result),
+        multipliers=multipliers(source, weights, site.output),
         bias=values,
         zero_points=array("i", stored_zero_points(weights, count)) if per_channel else None,
-        bias_tensor=bias[0] if values is not None else -1,
+        bias_tensor=site.number(bias) if values is not None else -1,
     )

@@ -6,7 +6,7 @@ from edgetpu_build.compiler.parameters.site import Site, channels
 
 
 def parts_behind(site: Site, tensor: int) -> tuple[int, ...]:
-    """Channel counts of a mapped CONCATENATION that makes ``tensor`` with gaps; empty if it is none or fits the grid."""
+    """Channel counts of a mapped CONCATENATION that makes ``tensor`` with gaps; empty if there is none."""
     maker = site.before(tensor) if tensor >= 0 else None
     if maker is None or maker.kind != "CONCATENATION":
         return ()

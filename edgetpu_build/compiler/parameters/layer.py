@@ -46,11 +46,11 @@ class Piece(Protocol):
 class Layer:
     """What operator ``index`` adds to the parameters of an artifact.
 
-    ``size``: bytes in the artifact, a multiple of 64. ``tile_size``: room in the chip's tiles, where every chunk counts
-    with 64 lanes (what Google's compiler prints as on-chip memory used). ``chunks`` and ``chunk_size``: chunks of 64 output
-    channels and the room of each; 0 where there are none. ``always_streamed``: never cached, however much room there is.
-    ``reason``: what makes up these bytes. ``absent``: constant tensors of the operator that the blob does not hold,
-    since they are folded into instructions or only describe shapes.
+    ``size``: bytes in the artifact, a multiple of 64. ``tile_size``: room in the chip's tiles, where every chunk
+    counts with 64 lanes (what Google's compiler prints as on-chip memory used). ``chunks`` and ``chunk_size``: chunks
+    of 64 output channels and the room of each; 0 where there are none. ``always_streamed``: never cached, however
+    much room there is. ``reason``: what makes up these bytes. ``absent``: constant tensors of the operator that the
+    blob does not hold, since they are folded into instructions or only describe shapes.
     """
 
     index: int
@@ -80,7 +80,8 @@ class Layer:
         Weights that the compiler drops (kernel taps that only ever meet padding) come back as the zero point: no result
         changes by that.
         """
-        view, found, start = memoryview(blob), {}, 0
+        view, start = memoryview(blob), 0
+        found: dict[int, bytes] = {}
         for piece in self.pieces:
             found |= piece.unpack(view[start : start + piece.size])
             start += piece.size

@@ -1,13 +1,14 @@
-"""The segment of a convolution: weights for chunks of up to 64 output channels ("lanes"), each behind its header arrays.
+"""The segment of a convolution: weights for chunks of up to 64 output channels ("lanes"), each behind its header
+arrays.
 
     segment = chunk..., zero bytes up to a multiple of 64
     chunk   = header array..., weights
     weights = for each block of input channels, for each kernel tap, for each four input channels: 4 bytes a lane
 
 Input channels are filled up to four with the weights' zero point. Lanes are filled up to four with copies of "no
-weight" (zero point, multiplier of channel 0, bias 0), then to the chunk's width with zeros. Dense layers are convolutions
-with one tap; selection matrices (see ``selection``) are convolutions of ones and zeros. All sizes follow from this layout,
-which was found by regenerating more than 8,000 segments of public artifacts bit for bit.
+weight" (zero point, multiplier of channel 0, bias 0), then to the chunk's width with zeros. Dense layers are
+convolutions with one tap; selection matrices (see ``selection``) are convolutions of ones and zeros. All sizes follow
+from this layout, which was found by regenerating more than 8,000 segments of public artifacts bit for bit.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from edgetpu_build.compiler.parameters import rows
-from edgetpu_build.compiler.parameters.header import SIGN, Header
+from edgetpu_build.compiler.parameters.header import NO_HEADER, SIGN, Header
 from edgetpu_build.compiler.parameters.layer import ALIGNMENT, LANES, up
 
 REPEATED, DEAD = -1, -2  # lanes without an output channel
@@ -35,10 +36,11 @@ def width(outputs: int, *, spatial: bool) -> int:
 class Matrix:
     """``outputs`` rows of weights, in the order and layout of the model, as one segment.
 
-    ``tensor``: index of the weights, -1 if they were made up. ``data``: their TFLite bytes, a row an output channel, cut
-    into ``runs`` (the input channels of one tap each). ``kept``: the taps that are stored, None for all. ``order``: the
-    output channel of each lane, -1 for a lane that only fills up. ``block``: groups of four input channels in an input
-    block, 0 for all. ``flip``: the bytes are INT8. ``zero_points``: of the stored bytes, one a row.
+    ``tensor``: index of the weights, -1 if they were made up. ``data``: their TFLite bytes, a row an output channel,
+    cut into ``runs`` (the input channels of one tap each). ``kept``: the taps that are stored, None for all.
+    ``order``: the output channel of each lane, -1 for a lane that only fills up. ``block``: groups of four input
+    channels in an input block, 0 for all. ``flip``: the bytes are INT8. ``zero_points``: of the stored bytes, one a
+    row.
     """
 
     what: str
@@ -48,7 +50,7 @@ class Matrix:
     runs: rows.Runs
     kept: tuple[int, ...] | None = None
     order: Sequence[int] | None = field(default=None, repr=False)
-    header: Header = Header()
+    header: Header = NO_HEADER
     zero_points: Sequence[int] = field(repr=False)
     flip: bool = False
     spatial: bool = False
@@ -162,8 +164,9 @@ class Matrix:
                 yield start + lane, channel
 
     def _moves(self) -> list[tuple[int, int, int, slice | None]]:
-        """Where a lane's words stand, from its first: start, end and step in the blob, and the part of the lane's own row
-        (None: all of it) that holds the same."""
+        """Where a lane's words stand, from its first: start, end and step in the blob, and the part of the lane's own
+        row (None: all of it) that holds the same.
+        """
         wide, taps, length = self._width, len(self.stored_runs), self._row_length
         groups = length // taps
         if not self.block or self.block >= groups:

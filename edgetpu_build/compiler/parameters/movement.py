@@ -19,7 +19,9 @@ GAPS_TOLERATED = SELECTING | {"ADD", "SPLIT"}
 
 
 def transpose(site: Site) -> Draft | None:
-    """[1, H, W, C] to [1, C, H, W]: channels spread to groups of four, columns collected, packed, and flattened where needed."""
+    """[1, H, W, C] to [1, C, H, W]: channels spread to groups of four, columns collected, packed, and flattened where
+    needed.
+    """
     source = site.input(0)
     if source is None or len(source.shape) != 4 or source.shape[0] != 1 or integers(site.input(1)) != (0, 3, 1, 2):
         return None
@@ -48,8 +50,9 @@ def _joined_cells(site: Site, height: int, width: int, depth: int) -> int:
 
 
 def reshape(site: Site) -> Draft | None:
-    """Cells of one channel become the channels of one cell, up to 16 at a time; or the other way round for a dense layer
-    whose weights are computed."""
+    """Cells of one channel become the channels of one cell, up to 16 at a time; or the other way round for a dense
+    layer whose weights are computed.
+    """
     source, maker = site.input(0), site.before(site.number(0))
     if source is None or maker is None or maker.kind == "QUANTIZE" or elements(source) < 2:
         return None

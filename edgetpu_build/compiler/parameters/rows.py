@@ -1,4 +1,6 @@
-"""Rows of bytes cut into runs, each filled up to a multiple of four: the shape in which the chip reads input channels."""
+"""Rows of bytes cut into runs, each filled up to a multiple of four: the shape in which the chip reads input
+channels.
+"""
 
 from __future__ import annotations
 

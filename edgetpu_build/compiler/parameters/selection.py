@@ -1,6 +1,7 @@
 """Selection matrices: the chip has no other way to move channels than a convolution with weights 0 and 1.
 
-Each helper is an ordinary segment (see ``matrix``) with weight zero point 0; where it has a header, that is a bias of zeros.
+Each helper is an ordinary segment (see ``matrix``) with weight zero point 0; where it has a header, that is a bias of
+zeros.
 """
 
 from __future__ import annotations

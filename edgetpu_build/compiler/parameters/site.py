@@ -1,7 +1,7 @@
 """An operator where it stands: its tensors, and the mapped operators around it.
 
-The layout of one operator's parameters depends on its neighbours (a RESHAPE behind a convolution, a flattened map before a
-dense layer), but only on those that run on the Edge TPU too: operators on the CPU ask for no layout.
+The layout of one operator's parameters depends on its neighbours (a RESHAPE behind a convolution, a flattened map
+before a dense layer), but only on those that run on the Edge TPU too: operators on the CPU ask for no layout.
 """
 
 from __future__ import annotations
@@ -94,9 +94,16 @@ def elements(tensor: Tensor) -> int:
     return prod(tensor.shape)
 
 
+def scale_of(tensor: Tensor | None) -> float:
+    """The scale of a tensor (the first, where each channel has its own); 0 where it has none."""
+    return tensor.quantization.scale[0] if tensor and tensor.quantization and tensor.quantization.scale else 0.0
+
+
 def integers(tensor: Tensor | None) -> tuple[int, ...]:
     """The values of a constant INT32 or INT64 tensor; empty where it is none."""
     if tensor is None or tensor.data is None:
         return ()
-    code = {"INT32": "i", "INT64": "q"}.get(tensor.type)
-    return tuple(memoryview(bytes(tensor.data)).cast(code)) if code else ()
+    data = bytes(tensor.data)
+    if tensor.type == "INT64":
+        return tuple(memoryview(data).cast("q"))
+    return tuple(memoryview(data).cast("i")) if tensor.type == "INT32" else ()

@@ -1,7 +1,8 @@
-"""TRANSPOSE_CONV: one convolution for each output phase, since with stride s an output position meets every s-th tap only.
+"""TRANSPOSE_CONV: one convolution for each output phase, since with stride s an output position meets every s-th tap
+only.
 
-Sizes from the five layers of one public compile (2.0): each phase has its own multipliers and zero points. The order of
-the phases in the blob is not known; here they follow one another.
+Sizes from the five layers of one public compile (2.0): each phase has its own multipliers and zero points. The order
+of the phases in the blob is not known; here they follow one another.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgetpu_build.compiler.parameters import header
-from edgetpu_build.compiler.parameters.convolution import constant, data_of
+from edgetpu_build.compiler.parameters.convolution import data_of, maps
 from edgetpu_build.compiler.parameters.layer import ALIGNMENT, Draft, up
 from edgetpu_build.compiler.parameters.matrix import Matrix
 from edgetpu_build.compiler.parameters.site import Site
@@ -60,13 +61,13 @@ def _take(whole: bytearray, weights: bytes, matrix: Matrix) -> None:
 
 def transposed(site: Site) -> Draft | None:
     """Constant weights. Bytes: lanes x (phases x header + all taps)."""
-    source, weights, result = site.input(2), site.input(1), site.output
-    if source is None or weights is None or not constant(weights) or len(weights.shape) != 4:
+    source, weights = site.input(2), site.input(1)
+    if source is None or weights is None or not maps(source, weights):
         return None
     outputs, height, width, depth = weights.shape
     options = site.operator.options
     stride_h, stride_w = options.get("stride_h", 1), options.get("stride_w", 1)
-    head = header.of(source, weights, (site.number(3), site.input(3)), result, outputs, site.generation)
+    head = header.of(site, source, weights, 3, outputs)
     phases = [(y, x) for y in range(min(height, stride_h)) for x in range(min(width, stride_w))]
     matrices = tuple(
         Matrix(
