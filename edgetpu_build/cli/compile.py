@@ -254,7 +254,7 @@ def _success(args: Namespace, known: Generation, done: _Done, made: list[Piece])
 def _failure(args: Namespace, known: Generation, problem: Diagnostic) -> str:
     from edgetpu_build.compiler import text
 
-    path = problem.file if problem.file in args.models else args.models[0]
+    path = next((p for p in args.models if p == problem.file or f"`{p}`" in problem.message), args.models[0])
     step = (args.delegate_search_step or 1) if args.search_delegate else 0
     return text.failure_text(problem, generation=known, source=path, timeout_sec=args.timeout_sec, search_step=step)
 
