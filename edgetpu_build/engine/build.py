@@ -212,8 +212,8 @@ def _withdraw_orphans(
     if not mode.writes:
         message = f"the lock has `{orphans[0].path}`, which no unit makes any more"
         return (), error("ETB103", message, "run `edgetpu-build build` and commit the lock").diagnostics
-    declared = set(all_outputs(planned))
-    removed, left = withdraw(project.root, (o for o in orphans if o.path not in declared), index)
+    awaited = set(all_outputs(unit for unit in planned.units if unit.name not in new.units))
+    removed, left = withdraw(project.root, (o for o in orphans if o.path not in awaited), index)
     told = "belongs to no unit any more, but was changed since it was built: it is left where it is"
     return removed, tuple(warning("ETB104", f"`{path}` {told}", file=path) for path in left)
 

@@ -121,9 +121,9 @@ def output_paths(member: Member, count: int) -> tuple[str, ...]:
     return tuple(_numbered(member.output_pattern, index, count) for index in range(count))
 
 
-def all_outputs(plan: Plan) -> Iterator[str]:
-    """Every path that any unit may write, logs apart."""
-    for member in (member for unit in plan.units for member in unit.members):
+def all_outputs(units: Iterable[Unit]) -> Iterator[str]:
+    """Every path that these units may write, logs apart."""
+    for member in (member for unit in units for member in unit.members):
         yield from member.outputs
         if member.output_pattern:
             yield member.output_whole

@@ -155,7 +155,7 @@ class TestPaths:
         )
         assert refused(config, "a.tflite", "b.tflite") == ["ETB212"]
         assert "a_segment_3_of_5_edgetpu.tflite" in set(
-            all_outputs(planned(model("a", "a.tflite", 'segments = "auto"'), "a.tflite"))
+            all_outputs(planned(model("a", "a.tflite", 'segments = "auto"'), "a.tflite").units)
         )
 
     def test_an_output_leaves_the_project_by_no_symlink(self, tmp_path: Path) -> None:
