@@ -175,6 +175,7 @@ def _compile(args: Namespace, known: Generation, view: View) -> _Done:
 
 
 def _request(args: Namespace, known: Generation) -> Request:
+    from edgetpu_build.chip.generations import generation
     from edgetpu_build.compiler.interface import Options, Request, Source
     from edgetpu_build.engine import oneoff
 
@@ -185,7 +186,7 @@ def _request(args: Namespace, known: Generation) -> Request:
         cuts=tuple(name for names in args.cuts for name in names.split(",") if name),
         delegate_step=(args.delegate_search_step or 1) if args.search_delegate else 0,
         multiple_subgraphs=args.enable_multiple_subgraphs,
-        generation=known.name if known.name == args.emulate_compiler else known.version,
+        generation=known.name if generation(known.name) is known else known.version,
     )
     stops = _intermediate_tensors(args)
     sources = [
@@ -228,6 +229,7 @@ def _answer(args: Namespace, known: Generation, view: View, done: _Done) -> int:
     _emit(result.transcript or _success(args, known, done, made))
     if args.explain:
         _explain(result)
+    _tell_doubts(view, made)
     output.tell(view, [*notes, *result.warnings, *(note for member in result.members for note in member.warnings)])
     return 0
 
@@ -257,6 +259,15 @@ def _failure(args: Namespace, known: Generation, problem: Diagnostic) -> str:
     path = next((p for p in args.models if p == problem.file or f"`{p}`" in problem.message), args.models[0])
     step = (args.delegate_search_step or 1) if args.search_delegate else 0
     return text.failure_text(problem, generation=known, source=path, timeout_sec=args.timeout_sec, search_step=step)
+
+
+def _tell_doubts(view: View, made: list[Piece]) -> None:
+    """Google's layout has no room for how sure a figure is, so it is said beside it."""
+    from edgetpu_build.compiler import text
+
+    doubtful = text.doubtful(piece.figures for piece in made)
+    if doubtful:
+        output.note(view, f"note: predicted, not exact: {', '.join(doubtful)}")
 
 
 def _explain(result: Result) -> None:

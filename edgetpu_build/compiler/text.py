@@ -118,9 +118,10 @@ def stdout_text(
 
     ``attempts``: what the delegate search tried, the one that succeeded last; with ``search_step`` above 0.
     """
-    lines = [first_line or program_line(generation), *_searched(attempts, search_step, timeout_sec, generation)]
+    lines = [first_line or program_line(generation)]
     runs = [[block] for block in blocks] if segments else [list(blocks)]
-    for run in runs:
+    for run, tried in zip(runs, _searches(attempts, len(runs)), strict=True):
+        lines += _searched(tried, search_step, timeout_sec)
         if generation.supervised:
             lines.append(_timer(timeout_sec))
         lines += ["", f"Model{'s' if len(run) > 1 else ''} compiled successfully in {milliseconds} ms."]
@@ -147,10 +148,21 @@ def failure_text(
         return _text([first, f"Invalid model: {source}", _NOT_PARSED[problem.code]])
     if not generation.supervised:
         return _text([first, "", "Internal compiler error. Aborting! "])
-    lines = [first, *_searched(attempts, search_step, timeout_sec, generation)]
+    lines = [first, *_searched(attempts, search_step, timeout_sec)]
     if not attempts or not attempts[-1].failed:
         lines += [_timer(timeout_sec), *_reasons(problem), _FAILED]
     return _text(lines)
+
+
+def doubtful(figures: Iterable[Figures]) -> list[str]:
+    """What of the printed memory is not exact in one of these, in the words of the layout."""
+    named = (
+        ("on-chip memory used", "on_chip_used"),
+        ("on-chip memory available or remaining", "on_chip_available"),
+        ("off-chip memory used", "off_chip"),
+    )
+    every = list(figures)
+    return [name for name, key in named if any(getattr(one, key).confidence != "exact" for one in every)]
 
 
 def explanation(operators: Iterable[OperatorResult]) -> str:
@@ -172,7 +184,17 @@ def _reasons(problem: Diagnostic) -> list[str]:
     return [f"Compilation failed: {_REASONS.get(problem.code, problem.message)}", _DONE]
 
 
-def _searched(attempts: Sequence[Attempt], step: int, timeout_sec: int, generation: Generation) -> Iterator[str]:
+def _searches(attempts: Sequence[Attempt], count: int) -> list[list[Attempt]]:
+    """The tries of each of ``count`` compiles: a good one ends a search."""
+    found: list[list[Attempt]] = [[]]
+    for attempt in attempts:
+        found[-1].append(attempt)
+        if not attempt.failed and len(found) < count:
+            found.append([])
+    return found + [[] for _ in range(count - len(found))]
+
+
+def _searched(attempts: Sequence[Attempt], step: int, timeout_sec: int) -> Iterator[str]:
     if not step:
         return
     yield f"Searching for valid delegate with step {step}"

@@ -18,7 +18,7 @@ from edgetpu_build.compiler import text
 from edgetpu_build.compiler.interface import OperatorResult
 from edgetpu_build.compiler.text import Attempt, Block, Row
 from edgetpu_build.errors import Diagnostic
-from edgetpu_build.figure import UNKNOWN, Figure, Figures, exact, total
+from edgetpu_build.figure import UNKNOWN, Figure, Figures, estimated, exact, total
 from edgetpu_build.units import parse_size
 
 LOGS = Path(__file__).parents[2] / "../shared/reference/logs"
@@ -185,6 +185,22 @@ def test_delegate_search_shows_each_try() -> None:
         "\n"
         "Model compiled successfully in 3 ms.\n"
     )
+
+
+def test_each_segment_has_a_search_of_its_own() -> None:
+    tries = [Attempt(operators=3, failed=True), Attempt(operators=2), Attempt(operators=4)]
+    shown = text.stdout_text(
+        [block("a"), block("b")], generation=V16, milliseconds=3, attempts=tries, search_step=1, segments=True
+    )
+    assert shown.count("Searching for valid delegate with step 1") == 2
+    order = ["3 ops", "2 ops", "Input model: a.tflite", "4 ops", "Input model: b.tflite"]
+    assert [shown.index(mark) for mark in order] == sorted(shown.index(mark) for mark in order)
+
+
+def test_doubtful_figures_are_named() -> None:
+    sure, guess = figures(), figures(on_chip_available=estimated(1), off_chip=UNKNOWN)
+    assert text.doubtful([sure]) == []
+    assert text.doubtful([sure, guess]) == ["on-chip memory available or remaining", "off-chip memory used"]
 
 
 def failure(code: str, version: str = "16.0") -> list[str]:
