@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgetpu_build.cli import options, output, project
 from edgetpu_build.cli.output import View
-from edgetpu_build.engine.explain import Explanation, explain
-from edgetpu_build.engine.project import Project
 from edgetpu_build.errors import CATALOGUE, EdgeTpuBuildError, error
+
+if TYPE_CHECKING:
+    from edgetpu_build.engine.explain import Explanation
+    from edgetpu_build.engine.project import Project
 
 NAME = "explain"
 HELP = "Explain a model's fingerprint, a placement rule or an error code"
@@ -52,6 +54,8 @@ def _page(view: View, text: str, **what: Any) -> int:
 
 def _unit(found: Project, name: str) -> Explanation | None:
     """None where the project has no unit of that name."""
+    from edgetpu_build.engine.explain import explain
+
     try:
         return explain(found, name)
     except EdgeTpuBuildError as problem:

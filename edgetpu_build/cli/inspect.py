@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgetpu_build.cli import output
 from edgetpu_build.cli.output import View
-from edgetpu_build.compiler.inspection import Inspection
 from edgetpu_build.errors import error
+
+if TYPE_CHECKING:
+    from edgetpu_build.compiler.inspection import Inspection
 
 NAME = "inspect"
 HELP = "Show what is in a .tflite or compiled file, or how two differ"

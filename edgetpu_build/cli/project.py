@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgetpu_build.cli.output import View
-from edgetpu_build.engine.project import Project, find_root
 from edgetpu_build.errors import error
+
+if TYPE_CHECKING:  # a help page must not wait for the engine
+    from pathlib import Path
+
+    from edgetpu_build.engine.project import Project
 
 
 def root(args: Namespace) -> Path:
     """`--project`, which must be a folder, or the nearest one above with `[tool.edgetpu]`."""
+    from pathlib import Path
+
     if args.project is None:
+        from edgetpu_build.engine.project import find_root
+
         return find_root(Path.cwd())
     folder = Path(args.project)
     if not folder.is_dir():
@@ -25,6 +33,9 @@ def root(args: Namespace) -> Path:
 
 
 def load(args: Namespace) -> Project:
+    """The project, its configuration read. Raises ETB2nn with every fault in it."""
+    from edgetpu_build.engine.project import Project
+
     return Project.load(root(args), os.environ)
 
 
