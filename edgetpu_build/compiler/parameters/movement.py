@@ -6,6 +6,8 @@ convolution, a dense layer or a CONCATENATION selects with its own weights.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Literal
 
 from edgetpu_build.compiler.parameters import dense, joint, selection
@@ -83,14 +85,24 @@ def concatenation(site: Site) -> Draft | None:
     readers = list(site.behind(site.operator.outputs[0]))
     if readers and all(reader.kind in GAPS_TOLERATED for reader in readers):
         return None
-    parts = list(joint.parts_of(site))
-    while parts and parts[0] % 4 == 0:
+    parts = [(part, _offset(site, t)) for part, t in zip(joint.parts_of(site), site.operator.inputs, strict=False)]
+    while parts and parts[0][0] % 4 == 0:
         parts.pop(0)
-    while parts and parts[-1] % 4 == 0 and sum(parts[:-1]) % 4 == 0:
+    while parts and parts[-1][0] % 4 == 0 and sum(part for part, _ in parts[:-1]) % 4 == 0:
         parts.pop()
     if len(parts) < 2:
         return None
-    return _draft([selection.join(parts, spatial=_spatial(site.output))], f"channels {parts} join off the grid of four")
+    counts, offsets = [part for part, _ in parts], [offset for _, offset in parts]
+    piece = selection.join(counts, offsets=offsets, spatial=_spatial(site.output))
+    return _draft([piece], f"channels {counts} join off the grid of four")
+
+
+def _offset(site: Site, tensor: int) -> int:
+    """Where a part begins inside a group of four: a SPLIT in front leaves its parts where they are."""
+    maker = site.before(tensor)
+    if maker is None or maker.kind != "SPLIT":
+        return 0
+    return _begins(maker)[maker.operator.outputs.index(tensor)] % 4
 
 
 def strided_slice(site: Site) -> Draft | None:
@@ -106,21 +118,33 @@ def strided_slice(site: Site) -> Draft | None:
 
 
 def split(site: Site) -> Draft | None:
-    """Every part that begins inside a group of four. A SPLIT of a CONCATENATION reads the parts themselves."""
+    """Every part that begins inside a group of four."""
     source, tensors = site.input(1), site.subgraph.tensors
     if source is None or sum(channels(tensors[t]) for t in site.operator.outputs) != channels(source):
         return None
+    spatial = _cells(source) > 1
+    return _shifts(
+        site,
+        [
+            (begin, channels(tensors[tensor]), spatial)
+            for begin, tensor in zip(_begins(site), site.operator.outputs, strict=True)
+            if not _selected_behind(site, tensor)
+        ],
+    )
+
+
+def _begins(site: Site) -> list[int]:
+    """First channel of each part of a SPLIT. Behind a CONCATENATION it counts inside that one's parts: these are
+    read.
+    """
     maker, starts = site.before(site.number(1)), [0]
     if maker is not None and maker.kind == "CONCATENATION":
-        for part in joint.parts_of(maker)[:-1]:
-            starts.append(starts[-1] + part)
-    first, shifts = 0, []
+        starts = [0, *accumulate(joint.parts_of(maker)[:-1])]
+    first, begins = 0, []
     for tensor in site.operator.outputs:
-        if not _selected_behind(site, tensor):
-            inside = first - max(start for start in starts if start <= first)
-            shifts.append((inside, channels(tensors[tensor]), _cells(source) > 1))
-        first += channels(tensors[tensor])
-    return _shifts(site, shifts)
+        begins.append(first - starts[bisect_right(starts, first) - 1])
+        first += channels(site.subgraph.tensors[tensor])
+    return begins
 
 
 def _shifts(site: Site, shifts: list[tuple[int, int, bool]]) -> Draft | None:

@@ -2,7 +2,8 @@
 
 2 planes (15.0): integers that are 0, and the smallest where there is no class; floats, the scale of the input, and
 the largest where there is no class. 3 planes (16.0): the integers twice. A fourth, a mask of 1.0, is a guess from two
-models of 7 classes: it stands wherever one class is missing to a multiple of four.
+models of 7 classes: it stands wherever one class is missing to a multiple of four. An unnamed build between 15.0 and
+16.0 adds a row of 64 bytes for 1,001 unsigned classes, 16.0 does not: hence estimated.
 
 Found in 38 of 38 tables bit for bit; nothing is stored where the class count is a multiple of four.
 """
@@ -59,6 +60,7 @@ def softmax(site: Site) -> Draft | None:
     planes = site.generation.softmax_planes
     if not planes or classes % 4 == 0:
         return None
+    unsigned = source is not None and source.type == "UINT8"
     known = classes % 4 != 3
     if planes == 3 and not known:
         planes = 4
@@ -67,7 +69,7 @@ def softmax(site: Site) -> Draft | None:
     table = Table(what="table", classes=classes, planes=planes, step=step, exact=known)
     return Draft(
         pieces=(table,),
-        confidence="exact" if known else "estimated",
+        confidence="exact" if known and not (unsigned and classes % 4 == 1) else "estimated",
         reason=f"{planes} planes of 64 bytes for every four of {classes} classes: not a multiple of four",
     )
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from edgetpu_build.compiler.parameters import selection
-from edgetpu_build.compiler.parameters.matrix import Matrix
+from edgetpu_build.compiler.parameters.selection import Selection
 
 
-def apply(matrix: Matrix, *cells: list[int]) -> list[int]:
+def apply(matrix: Selection, *cells: list[int]) -> list[int]:
     """The lanes that come out for these input cells."""
-    values = [value for cell, run in zip(cells, matrix.runs, strict=True) for value in cell + [0] * (run - len(cell))]
-    row = len(values)
+    values = [value for cell in cells for value in cell + [0] * (matrix.channels - len(cell))]
+    row, data = len(values), matrix.matrix().data
     return [
-        sum(w * v for w, v in zip(matrix.data[lane * row : (lane + 1) * row], values, strict=True))
-        for lane in range(matrix.outputs)
+        sum(w * v for w, v in zip(data[lane * row : (lane + 1) * row], values, strict=True))
+        for lane in range(matrix.lanes)
     ]
 
 
@@ -29,6 +29,14 @@ def test_spread_collect_and_pack_turn_channels_into_rows() -> None:
 def test_join_closes_gaps_and_shift_moves_to_the_start() -> None:
     assert apply(selection.join([2, 3], spatial=True), [1, 2, 0, 0, 3, 4, 5, 0]) == [1, 2, 3, 4, 5]
     assert apply(selection.shift(2, 3, spatial=True), [0, 0, 1, 2, 3, 0, 0, 0]) == [1, 2, 3]
+
+
+def test_join_takes_the_parts_of_a_split_where_they_are() -> None:
+    assert apply(selection.join([2, 2], spatial=False, offsets=[0, 2]), [1, 2, 0, 0, 0, 0, 3, 4]) == [1, 2, 3, 4]
+
+
+def test_absurd_sizes_cost_nothing_until_bytes_are_asked_for() -> None:
+    assert selection.flatten(1 << 20, 1 << 10).size > 1 << 60
 
 
 def test_flatten_gather_and_widen() -> None:
@@ -51,12 +59,12 @@ def test_flatten_gather_and_widen() -> None:
         (selection.gather(9), 640),
     ],
 )
-def test_sizes(matrix: Matrix, size: int) -> None:
+def test_sizes(matrix: Selection, size: int) -> None:
     assert matrix.size == len(matrix.blob()) == size
 
 
 @pytest.mark.parametrize("matrix", [selection.spread(5), selection.join([2, 3], spatial=False), selection.gather(4)])
-def test_a_header_holds_zeros_and_nothing_is_given_back(matrix: Matrix) -> None:
-    lanes = -(-matrix.outputs // 16) * 16
+def test_a_header_holds_zeros_and_nothing_is_given_back(matrix: Selection) -> None:
+    lanes = -(-matrix.lanes // 16) * 16
     assert matrix.blob()[: 4 * lanes] == bytes(4 * lanes)
     assert matrix.unpack(matrix.blob()) == {}
