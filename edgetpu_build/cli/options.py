@@ -9,6 +9,12 @@ from typing import Any, NoReturn
 from edgetpu_build.cli.commands import Command
 from edgetpu_build.errors import EdgeTpuBuildError, error
 
+_WORDS = (
+    ("the following arguments are required: ", "missing: "),
+    ("not allowed with argument ", "not allowed together with "),
+    ("invalid choice: ", "found "),
+    ("invalid int value: ", "not a whole number: "),
+)
 _VALUED = ("--project", "--format", "--color")
 
 
@@ -29,7 +35,7 @@ def parser_for(command: Command, module: Any) -> Parser:
     module.configure(parser)
     add_common(parser, command)
     for option, purpose in command.later_options:
-        parser.add_argument(option, nargs="?", action=_Later, help=f"{purpose} (in a later version)")
+        parser.add_argument(option, nargs="?", metavar="...", action=_Later, help=f"{purpose} (in a later version)")
     return parser
 
 
@@ -150,10 +156,9 @@ def _unknown(parser: Parser, word: str) -> EdgeTpuBuildError:
 
 def _reworded(message: str) -> str:
     """argparse's sentences in the house's words."""
-    for theirs, ours in (
-        ("argument ", ""),
-        ("invalid choice: ", "found "),
-        ("invalid int value: ", "not a whole number: "),
-    ):
+    name, colon, rest = message.partition(": ")
+    if name.startswith("argument ") and colon:
+        message = f"`{name.removeprefix('argument ')}`: {rest}"
+    for theirs, ours in _WORDS:
         message = message.replace(theirs, ours, 1)
     return message

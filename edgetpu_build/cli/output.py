@@ -159,12 +159,13 @@ def prepare() -> None:
 def _for_a_person(view: View, outcome: Outcome, *, explain: bool) -> str:
     from edgetpu_build.report.brief import nothing_to_do
 
-    line = "" if view.verbose or explain else nothing_to_do(outcome)
+    verbose = bool(view.verbose)
+    line = "" if verbose or explain else nothing_to_do(outcome)
     if line:
         return line
     from edgetpu_build.report import human
 
-    return human.render(outcome, style(view, sys.stdout), verbose=bool(view.verbose), explain=explain)
+    return human.render(outcome, style(view, sys.stdout), verbose=verbose, explain=explain or verbose)
 
 
 def _color(wish: str, stream: TextIO) -> bool:

@@ -50,12 +50,12 @@ def test_an_unknown_option_has_a_likely_meaning(edgetpu):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["check", "--format", "yaml"], "--format: found `yaml`, allowed: human, json, github"),
-        (["check", "--color=blue"], "--color: found `blue`, allowed: auto, always, never"),
+        (["check", "--format", "yaml"], "`--format`: found `yaml`, allowed: human, json, github"),
+        (["check", "--color=blue"], "`--color`: found `blue`, allowed: auto, always, never"),
         (["build", "-j", "0"], "found `0`, allowed: a whole number of at least 1"),
         (["build", "-j", "many"], "found `many`, allowed: a whole number of at least 1"),
         (["build", "--jobs"], "expected one argument"),
-        (["build", "--fail-fast", "--keep-going"], "not allowed with"),
+        (["build", "--fail-fast", "--keep-going"], "not allowed together with --fail-fast"),
         (["build", "--force", "--frozen"], "`--force` and `--frozen` exclude each other"),
         (["lock", "extra"], "unexpected argument `extra`"),
         (["build", "--lock"], "unknown option `--lock`"),
