@@ -18,7 +18,11 @@ from edgetpu_build.errors import BUG_EXIT, Diagnostic, EdgeTpuBuildError, error
 def main(argv: list[str]) -> int:
     """Runs one command; never raises but for the interpreter's own end."""
     output.prepare()
-    view = View(format=options.wanted("--format", argv, "human"), color=options.wanted("--color", argv, "auto"))
+    view = View(
+        format=options.wanted("--format", argv, "human"),
+        color=options.wanted("--color", argv, "auto"),
+        project=options.wanted("--project", argv, "") or None,
+    )
     _, name, _ = options.split(argv)
     command = commands.find(name)
     try:

@@ -194,8 +194,11 @@ def _folder(view: View) -> str:
     workspace = os.environ.get("GITHUB_WORKSPACE")
     if not workspace:
         return ""
-    folder = os.path.relpath(view.project or ".", workspace).replace(os.sep, "/")
-    return "" if folder == "." or folder.startswith("..") else folder
+    from edgetpu_build.cli.project import nearest
+
+    folder = os.path.realpath(view.project or nearest())
+    relative = os.path.relpath(folder, os.path.realpath(workspace)).replace(os.sep, "/")
+    return "" if relative == "." or relative.startswith("..") else relative
 
 
 def _step_summary(page: str) -> None:

@@ -21,15 +21,22 @@ def root(args: Namespace) -> Path:
     from pathlib import Path
 
     if args.project is None:
-        from edgetpu_build.engine.project import find_root
-
-        return find_root(Path.cwd())
+        return nearest()
     folder = Path(args.project)
     if not folder.is_dir():
         raise error(
             "ETB214", f"`--project {args.project}` is not a folder", "name the folder that holds pyproject.toml"
         )
     return folder
+
+
+def nearest() -> Path:
+    """The nearest project from the working directory up."""
+    from pathlib import Path
+
+    from edgetpu_build.engine.project import find_root
+
+    return find_root(Path.cwd())
 
 
 def load(args: Namespace) -> Project:

@@ -231,3 +231,14 @@ def test_locked_without_a_lock_fails_and_writes_nothing(edgetpu, project):
     run = edgetpu("build", "--locked")
     assert run.code == 1
     assert not (project / "edgetpu.lock").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--project", "{}"]])
+def test_a_wrong_configuration_is_annotated_in_the_repository(edgetpu, project, monkeypatch, options):
+    (project / "pyproject.toml").write_text(PYPROJECT + 'sourse = "x"\n', encoding="utf-8")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project.parent))
+    (project / "src").mkdir()
+    monkeypatch.chdir(project / "src")
+    run = edgetpu("build", "--format", "github", *(option.format(project) for option in options))
+    assert run.code == 2
+    assert f"::error file={project.name}/pyproject.toml,line=18," in run.out
