@@ -106,7 +106,7 @@ def run(project: Project, names: Sequence[str], mode: Mode, *, jobs: int = 0, sa
     entries = [attempt.locked for attempt in attempts if attempt.locked]
     new = lock.updated(entries, keep=(unit.name for unit in planned.units))
     removed, left = _withdraw_orphans(project, lock, new, planned, index, mode)
-    lock_changed = _write_lock(project, entries, planned, mode)
+    lock_changed = mode.writes and new.units != lock.units and _write_lock(project, entries, planned)
     outcome = Outcome(
         command=mode.command,
         units=tuple(_judged(attempts, units, lock, project, mode)),
@@ -218,10 +218,8 @@ def _withdraw_orphans(
     return removed, tuple(warning("ETB104", f"`{path}` {told}", file=path) for path in left)
 
 
-def _write_lock(project: Project, made: list[LockedUnit], planned: Plan, mode: Mode) -> bool:
+def _write_lock(project: Project, made: list[LockedUnit], planned: Plan) -> bool:
     """Into the lock as it is now: another build may have written it meanwhile."""
-    if not mode.writes:
-        return False
     with project.store.exclusive(os.path.basename(project.state)):
         current = lockfile.read(project.root)
         new = (current or Lock()).updated(made, keep=(unit.name for unit in planned.units))

@@ -27,6 +27,7 @@ class Contents(Protocol):
 
 
 FRESH = "sources, options, compiler and outputs are as the lock says"
+EDITED = "the lock was edited: its fingerprint does not follow from its entries"
 Inputs = tuple[tuple[Input, int], ...]
 """Digest and size of each member's source, in order."""
 
@@ -62,7 +63,8 @@ def decide(
         why = "no compiler is known yet" if locked is None else "another compiler is asked for"
         return Decision(unit=unit, fresh=False, stale=True, why=why, inputs=inputs, locked=locked)
     parts = ingredients(identity, unit.options, [source for source, _ in inputs])
-    stale = why_stale(unit, parts, locked, lock, logs=logs)
+    key = fingerprint(parts)
+    stale = _why_stale(unit, parts, key, locked, lock, logs=logs)
     broken = "" if stale or locked is None else why_broken(_expected(unit, locked, sdist=sdist), contents)
     return Decision(
         unit=unit,
@@ -70,7 +72,7 @@ def decide(
         stale=bool(stale),
         why=stale or broken or FRESH,
         inputs=inputs,
-        fingerprint=fingerprint(parts),
+        fingerprint=key,
         ingredients=parts,
         locked=locked,
     )
@@ -90,20 +92,18 @@ def source_of(member: Member, contents: Contents, travelled: LockedMember | None
     return Input(sha256=found[0], intermediate_tensors=member.intermediate_tensors), found[1]
 
 
-def why_stale(unit: Unit, parts: Iterable[Ingredient], locked: LockedUnit | None, lock: Lock, *, logs: bool) -> str:
+def _why_stale(
+    unit: Unit, parts: tuple[Ingredient, ...], key: str, locked: LockedUnit | None, lock: Lock, *, logs: bool
+) -> str:
     """Why the lock is not right for a unit, "" if it is."""
     if locked is None:
-        if not lock.units:
-            return "there is no lock yet"
-        return "it is not in the lock yet"
-    differences = changed(locked.ingredients, parts)
-    if differences:
-        return _told(unit, *differences[0], more=len(differences) - 1)
-    if locked.fingerprint != fingerprint(parts):
-        return "the lock was edited: its fingerprint does not follow from its entries"
+        return "it is not in the lock yet" if lock.units else "there is no lock yet"
+    if locked.fingerprint != key:
+        differences = changed(locked.ingredients, parts)
+        return _told(unit, *differences[0], more=len(differences) - 1) if differences else EDITED
     if locked.kind != unit.kind or [m.name for m in locked.members] != [m.name for m in unit.members]:
         return "its members have other names now"
-    return next(_misnamed(unit, locked, logs=logs), "")
+    return next(_misnamed(unit, locked, logs=logs), "") or ("" if locked.ingredients == parts else EDITED)
 
 
 def why_broken(outputs: Iterable[Output], contents: Contents) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from edgetpu_build.compiler.interface import Identity, Options
 
@@ -44,24 +45,12 @@ class Input:
 
 def ingredients(identity: Identity, options: Options, inputs: Iterable[Input]) -> tuple[Ingredient, ...]:
     """In a fixed order; the order of the inputs counts."""
-    return (
-        Ingredient("schema", (str(SCHEMA),)),
-        Ingredient("compiler", (identity.name,)),
-        Ingredient("compiler identity", (identity.identity,)),
-        *_options(identity, options),
-        *_inputs(inputs),
-    )
+    return (*_settings(identity, options), *_inputs(inputs))
 
 
 def fingerprint(parts: Iterable[Ingredient]) -> str:
     """64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for ingredient in parts:
-        digest.update(_counted(ingredient.tag))
-        digest.update(f"{len(ingredient.parts)}:".encode())
-        for part in ingredient.parts:
-            digest.update(_counted(part))
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join(map(_encoded, parts))).hexdigest()
 
 
 def changed(before: Iterable[Ingredient], after: Iterable[Ingredient]) -> tuple[tuple[Ingredient, Ingredient], ...]:
@@ -79,6 +68,22 @@ def tag_of(option: str) -> str:
 def matters(identity_name: str, option: str) -> bool:
     """Whether a compiler looks at an option: Google's program is its own generation."""
     return option != "generation" or identity_name == "builtin"
+
+
+@lru_cache(maxsize=64)  # thousands of models have the same
+def _settings(identity: Identity, options: Options) -> tuple[Ingredient, ...]:
+    return (
+        Ingredient("schema", (str(SCHEMA),)),
+        Ingredient("compiler", (identity.name,)),
+        Ingredient("compiler identity", (identity.identity,)),
+        *_options(identity, options),
+    )
+
+
+@lru_cache(maxsize=64)
+def _encoded(ingredient: Ingredient) -> bytes:
+    count = b"%d:" % len(ingredient.parts)
+    return b"".join([_counted(ingredient.tag), count, *map(_counted, ingredient.parts)])
 
 
 def _options(identity: Identity, options: Options) -> Iterator[Ingredient]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,7 @@ def read(root: Path) -> Lock | None:
     return parse(data)
 
 
+@lru_cache(maxsize=2)  # it is read again before it is written, and is nearly always the same
 def parse(data: bytes) -> Lock:
     """The lock in these bytes. Raises ETB502 to ETB504."""
     try:

@@ -66,7 +66,7 @@ def _quoted(text: str) -> str:
 
 
 def loads(text: str) -> Table:
-    """Raises ValueError (tomllib's) for what is no TOML."""
+    """The nested tables. Raises ValueError (tomllib's) for what is no TOML."""
     found = quick(text)
     return found if found is not None else slow(text)
 
@@ -82,6 +82,7 @@ def quick(text: str) -> Table | None:
     top: Table = {}
     path: list[tuple[str, Table]] = [("", top)]  # the open table of each depth, with its name
     table = top
+    seen: dict[str, tuple[str, Any]] = {}  # most lines stand there once a unit
     try:
         for line in text.split("\n"):
             if not line or line[0] == "#":
@@ -89,13 +90,22 @@ def quick(text: str) -> Table | None:
             if line[0] == "[":
                 table = _open(line, path)
                 continue
-            key, _, value = line.partition(" = ")
-            if key in table or not _is_key(key):
+            pair = seen.get(line)
+            if pair is None:
+                seen[line] = pair = _pair(line)
+            if pair[0] in table:
                 return None
-            table[key] = _scalar(value) if value[0] != "[" else _array(value)
+            table[pair[0]] = pair[1]
     except (ValueError, IndexError, KeyError):
         return None
     return top
+
+
+def _pair(line: str) -> tuple[str, Any]:
+    key, _, value = line.partition(" = ")
+    if not _is_key(key):
+        raise ValueError(line)
+    return key, _scalar(value) if value[0] != "[" else _array(value)
 
 
 def _is_key(key: str) -> bool:
