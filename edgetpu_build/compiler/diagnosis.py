@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from edgetpu_build.chip.case import EIGHT_BIT
 from edgetpu_build.chip.generations import LATEST, Generation
 from edgetpu_build.chip.operators import CONVERTER_ADVICE, UNKNOWN_KINDS, highest_version
+from edgetpu_build.compiler import scales
 from edgetpu_build.compiler.interface import OperatorResult
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, warning
 from edgetpu_build.tflite.model import Model, Operator, Subgraph, Tensor
@@ -32,8 +33,9 @@ _SIZES = {"INT8": 1, "UINT8": 1, "BOOL": 1, "INT16": 2, "UINT16": 2, "FLOAT16": 
 
 
 def examine(model: Model, label: str, *, generation: Generation = LATEST) -> tuple[Diagnostic, ...]:
-    """Warnings about a model that can be compiled; raises every reason why one cannot (ETB302, 304 to 307, 309, 318).
+    """Warnings about a model that can be compiled; raises every reason why one cannot.
 
+    These are ETB302, 304, 305, 306 (float, before 16.0), 307, 309, 318 and 319.
     ``label`` is what messages call the file. A float model compiles with 16.0 (to nothing on the Edge TPU, hence the
     warning) and is refused by older compilers.
     """
@@ -46,7 +48,7 @@ def examine(model: Model, label: str, *, generation: Generation = LATEST) -> tup
         *_dynamic(graph),
         *_too_large(graph),
         *_not_quantised(graph, generation),
-        *_odd_scales(graph),
+        *scales.unusable(graph),
     ]
     found = [diagnostic.at(file=label) for diagnostic in found]
     errors = [diagnostic for diagnostic in found if diagnostic.severity == "error"]
@@ -187,19 +189,6 @@ def _cause(graph: Subgraph, index: int, number: int) -> tuple[str, str]:
     if "FLOAT16" in constants or any(_made_by(graph, t) == "DEQUANTIZE" for t in operator.inputs if t >= 0):
         return f"{maker} computes on a dequantised tensor", _FULL_INTEGER
     return f"{maker} was never quantised", _FULL_INTEGER
-
-
-def _odd_scales(graph: Subgraph) -> Iterator[Diagnostic]:
-    """Scales that no arithmetic survives, as training with an unused branch leaves them."""
-    for number in _used(graph):
-        quantization = graph.tensors[number].quantization
-        bad = next((s for s in quantization.scale if not 0 < s < math.inf), None) if quantization else None
-        if bad is not None and graph.tensors[number].type in EIGHT_BIT:
-            message = (
-                f"`{graph.tensors[number].name}` has the scale {bad:g}, and Google's compiler fails on such scales"
-            )
-            yield warning("ETB319", message, "calibrate with data that reach this tensor, then convert again")
-            return
 
 
 def _used(graph: Subgraph) -> list[int]:

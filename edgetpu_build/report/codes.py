@@ -151,8 +151,8 @@ PAGES: dict[str, tuple[str, str]] = {
         "Convert without `SELECT_TF_OPS`, or leave that operator to the application.",
     ),
     "ETB319": (
-        "A tensor has a scale of zero, infinity or not a number: calibration never saw a value in it.",
-        "Calibrate with data that reach every branch of the model, then convert again.",
+        "A scale is zero or infinite, or TensorFlow Lite refuses it: a bias apart from its layer, for example.",
+        "Calibrate with data that reach every branch of the model, then convert again from the float model.",
     ),
     "ETB320": (
         "The file holds fields of a newer TensorFlow Lite schema, which would be lost if it were rewritten.",
