@@ -167,7 +167,9 @@ class _Memory:
 
     def _equal_scale(self, source: int, out: int) -> bool:
         first, second = self._tensors[source].quantization, self._tensors[out].quantization
-        return not first or not second or abs(first.scale[0] / second.scale[0] - 1) < 1e-6
+        if not first or not second or not first.scale or not second.scale:
+            return True
+        return abs(first.scale[0] - second.scale[0]) <= 1e-6 * abs(second.scale[0])
 
     def _visit(self, place: int, op: Operator) -> None:
         self._scratch[place] = self._extra(op) + self._host_rows(op)

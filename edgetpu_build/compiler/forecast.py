@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgetpu_build.chip.generations import Generation, generation
-from edgetpu_build.compiler import activation, capacity, parameters, placement, segmentation
+from edgetpu_build.compiler import activation, capacity, parameters, placement, segmentation, wellformed
 from edgetpu_build.compiler.activation import Activation
 from edgetpu_build.compiler.caching import Allocation, Candidate, Decision, allocate, candidate_of
 from edgetpu_build.compiler.interface import LayerResult, Options
@@ -109,6 +109,8 @@ def _draft(model: Model, names: Names, stop_at: frozenset[int], options: Options
         multiple_subgraphs=options.multiple_subgraphs,
         stop_at=stop_at | placement.consumers(subgraph, names) if names else stop_at,
     )
+    for partition in placed.partitions:
+        wellformed.check(subgraph, partition)
     found = tuple(
         candidate_of(subgraph, layer)
         for partition in placed.partitions

@@ -31,9 +31,8 @@ def search(subgraph: Subgraph, step: int, attempt: Try[T]) -> tuple[T, tuple[Att
         tries.append(Attempt(operators=count, intermediate_tensors=names, failed=bool(reason), reason=reason))
         if not reason:
             return result, tuple(tries)
-    raise error(
-        "ETB312", f"the delegate search found nothing to compile in {len(tries)} tries of step {step}", tries[-1].reason
-    )
+    told = f"the delegate search found nothing to compile in {len(tries)} tries of step {step}"
+    raise error("ETB312", told, tries[-1].reason if tries else "the model has no operators")
 
 
 def crossing(subgraph: Subgraph, count: int) -> tuple[str, ...]:
