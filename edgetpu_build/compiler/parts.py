@@ -15,10 +15,12 @@ from edgetpu_build.tflite.model import Subgraph
 def parts(forecast: Forecast, generation: str) -> list[Part]:
     """One part for each Edge TPU operator. Layers lie in the blobs in file order, as Google's compiler lays chains."""
     subgraph = forecast.model.main
-    by_operator = {decision.candidate.layer.index: decision for decision in forecast.decisions}
+    by_operator: dict[int, list[Decision]] = {}
+    for decision in forecast.decisions:
+        by_operator.setdefault(decision.candidate.layer.index, []).append(decision)
     found = []
     for operators, need in zip(forecast.placement.partitions, forecast.activations, strict=True):
-        mine = [(place, by_operator[index]) for place, index in enumerate(operators) if index in by_operator]
+        mine = [(place, decision) for place, index in enumerate(operators) for decision in by_operator.get(index, ())]
         inputs, outputs = surgery.boundary(subgraph, operators)
         cached, held = _blob([at for at in mine if at[1].cached], subgraph, generation, "cached")
         streamed, sent = _blob([at for at in mine if not at[1].cached], subgraph, generation, "streamed")
