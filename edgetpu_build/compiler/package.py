@@ -142,14 +142,15 @@ class Package:
 
 def encode(package: Package) -> bytes:
     """The custom options of an Edge TPU custom operator; equal values give equal bytes."""
-    executables = [bytes(_flatbuffer("Executable", _executable_table(e))) for e in package.executables]
+    executables = [_flatbuffer("Executable", _executable_table(e)) for e in package.executables]
     table: Table = {
         "min_runtime_version": package.min_runtime_version,
         "serialized_multi_executable": _flatbuffer("MultiExecutable", {"serialized_executables": executables}),
         "compiler_version": package.compiler_version.encode(),
         "model_identifier": package.model_identifier.encode(),
     }
-    return flexbuffer.write_map({"1": 0, "4": bytes(_flatbuffer("Package", table)), "5": -1})
+    executables.clear()  # parameters may be large: at no time more than two copies of them
+    return flexbuffer.write_map({"1": 0, "4": _flatbuffer("Package", table), "5": -1})
 
 
 def decode(custom_options: bytes | memoryview) -> Package:

@@ -8,6 +8,7 @@ file's size; tables nest as deep as the schema does, no deeper. ``writer`` is th
 
 from __future__ import annotations
 
+import operator
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -36,11 +37,15 @@ _U16X2 = struct.Struct("<HH").unpack_from
 _TABLE_COST = 32  # bytes of work that a visited table counts for; a real one takes 12 and more
 _WORK_FACTOR = 8  # a file may share and nest: so many times its size may be visited,
 _WORK_LIMIT = 1 << 26  # and never more than this
+_MOST_SLOTS = 256  # no schema has tables of so many fields
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """``code``: struct's letter of a number, "I" (an offset) for the rest. ``element``: what a vector holds."""
+    """``code``: struct's letter of a number, "I" (an offset) for the rest.
+
+    ``element``: what a vector holds; ``item``: its bytes, 0 if not of fixed size. ``forced``: aligned by the schema.
+    """
 
     name: str
     slot: int
@@ -49,7 +54,9 @@ class Field:
     element: str = ""
     enum: str = ""
     default: float = 0
+    item: int = 0
     alignment: int = 4
+    forced: bool = False
 
 
 class Schema:
@@ -91,19 +98,22 @@ def _field(slot: int, word: str) -> Field:
     code = NUMBERS.get(kind, "I")
     element = kind.strip("[]|") if kind[0] in "[|" else ""
     number = (float if code in "fd" else int)(default or 0)
-    return Field(name, slot, kind, code, element, enum, number, int(alignment or 4))
+    item = _item_size(element)
+    return Field(
+        name, slot, kind, code, element, enum, number, item, max(int(alignment or 4), min(item, 8)), bool(alignment)
+    )
 
 
-def item_size(element: str) -> int:
-    """Bytes of one element of a vector of numbers or structs (``struct8`` is one of 8 bytes); 0 for other vectors."""
+def _item_size(element: str) -> int:
+    """``struct8`` is a struct of 8 bytes."""
     if element in NUMBERS:
         return struct.calcsize("<" + NUMBERS[element])
     return int(element.removeprefix("struct")) if element.startswith("struct") else 0
 
 
-# What a vtable means for a table: how to unpack it, and its references (name, offset, how to follow, element).
-_Follow = Callable[[int, str, str, Table], Any]
-_Plan = tuple[Callable[..., tuple[Any, ...]], tuple[str, ...], tuple[tuple[str, int, _Follow, str], ...], int]
+# What a vtable means for a table: how to unpack it, and its references (name, offset, how to follow, field, place).
+_Follow = Callable[[int, Field, str, Table], Any]
+_Plan = tuple[Callable[..., tuple[Any, ...]], tuple[str, ...], tuple[tuple[str, int, _Follow, Field, str], ...], int]
 
 
 class Decoder:
@@ -159,8 +169,8 @@ class Decoder:
         if end > self.end:  # noqa: PLR1730 (max() costs twice as much here, and this is the hot path)
             self.end = end
         table = dict(zip(names, unpack(self.data, at), strict=True))
-        for field, offset, follow, element in references:
-            table[field] = follow(at + offset + table[field], element, f"{name}.{field}", table)
+        for key, offset, follow, field, where in references:
+            table[key] = follow(at + offset + table[key], field, where, table)
         return table
 
     def _why(self, at: int) -> str:
@@ -172,7 +182,7 @@ class Decoder:
         if vtable < 0 or vtable + 4 > self.size:
             raise self.damaged(name, "", at, f"its vtable would be at {vtable}, outside the file")
         length, size = _U16X2(self.data, vtable)
-        if length < 4 or length % 2 or vtable + length > self.size or size < 4:
+        if length < 4 or length % 2 or length > 2 * _MOST_SLOTS or vtable + length > self.size or size < 4:
             raise self.damaged(name, "", at, f"its vtable at {vtable} has {length} bytes, the table {size}")
         self.end = max(self.end, vtable + length)
         offsets = struct.unpack_from(f"<{length // 2 - 2}H", self.data, vtable + 4)
@@ -192,7 +202,7 @@ class Decoder:
             code += f"{offset - position}x{field.code}"
             position = offset + struct.calcsize("<" + field.code)
             if field.kind not in NUMBERS:
-                references.append((field.name, offset, self._follow(field), field.element or field.kind))
+                references.append((field.name, offset, self._follow(field), field, f"{name}.{field.name}"))
         if position > size:
             raise self.damaged(name, "", at, f"its fields end at {position}, the table at {size}")
         names = tuple(field.name for _, field in present)
@@ -204,68 +214,63 @@ class Decoder:
         if field.kind[0] == "|":
             return self._union
         if field.kind[0] != "[":
-            return lambda at, element, _where, _table: self.table(at, element)
+            return lambda at, field, _where, _table: self.table(at, field.kind)
         if field.element == "string":
             return self._strings
-        if field.alignment > 4:
+        if field.forced:
             return self._blob
-        size = item_size(field.element)
-        return self._tables if not size else lambda at, _element, where, _table: self._numbers(at, size, where)
+        return self._numbers if field.item else self._tables
 
-    def _vector(self, at: int, item: int, where: str) -> tuple[int, int]:
-        """Where the elements of a vector at ``at`` begin and end, each of ``item`` bytes."""
+    def _vector(self, at: int, item: int, where: str) -> memoryview:
+        """The bytes of a vector at ``at`` of elements of ``item`` bytes."""
         start = at + 4
         if start > self.size:
             raise self.damaged(*_split(where), at, self._why(at))
         end = start + _U32(self.data, at)[0] * item
         if end > self.size:
-            count = _U32(self.data, at)[0]
-            raise self.damaged(*_split(where), at, f"{count} elements of {item} bytes end behind the file")
-        self.end = max(self.end, end)
-        return start, end
-
-    def _blob(self, at: int, _element: str, where: str, _table: Table) -> memoryview:
-        start, end = span = self._vector(at, 1, where)
-        return self.blobs.setdefault(span, self.data[start:end])
-
-    def _numbers(self, at: int, item: int, where: str) -> memoryview:
-        start, end = self._vector(at, item, where)
+            raise self.damaged(*_split(where), at, f"elements of {item} bytes end at {end}, behind the file's end")
+        if end > self.end:  # noqa: PLR1730 (as above)
+            self.end = end
         self._work -= end - start
         if self._work < 0:
             raise self.damaged(*_split(where), at, self._why(at))
         return self.data[start:end]
 
-    def _string(self, at: int, _element: str, where: str, _table: Table) -> memoryview:
-        text = self._numbers(at, 1, where)
+    def _numbers(self, at: int, field: Field, where: str, _table: Table) -> memoryview:
+        return self._vector(at, field.item, where)
+
+    def _blob(self, at: int, _field: Field, where: str, _table: Table) -> memoryview:
+        """Constants are looked at by nobody here, so they cost no work."""
+        work, self._work = self._work, self.size
+        view = self._vector(at, 1, where)
+        self._work = work
+        return self.blobs.setdefault((at + 4, at + 4 + len(view)), view)
+
+    def _string(self, at: int, _field: Field, where: str, _table: Table) -> memoryview:
+        text = self._vector(at, 1, where)
         self.end = max(self.end, min(at + 5 + len(text), self.size))  # the NUL behind it
         return text
 
-    def _offsets(self, at: int, where: str) -> tuple[int, ...]:
-        raw = self._numbers(at, 4, where)
-        return struct.unpack(f"<{len(raw) // 4}I", raw)
+    def _offsets(self, at: int, where: str) -> Iterable[int]:
+        """What a vector of offsets refers to."""
+        raw = self._vector(at, 4, where)
+        return map(operator.add, struct.unpack(f"<{len(raw) // 4}I", raw), range(at + 4, at + 4 + len(raw), 4))
 
-    def _tables(self, at: int, element: str, where: str, _table: Table) -> list[Table]:
-        table = self.table
-        return [table(at + offset, element) for at, offset in _placed(at + 4, self._offsets(at, where))]
+    def _tables(self, at: int, field: Field, where: str, _table: Table) -> list[Table]:
+        return [self.table(place, field.element) for place in self._offsets(at, where)]
 
-    def _strings(self, at: int, _element: str, where: str, table: Table) -> list[memoryview]:
-        words = _placed(at + 4, self._offsets(at, where))
-        return [self._string(at + offset, "", where, table) for at, offset in words]
+    def _strings(self, at: int, field: Field, where: str, table: Table) -> list[memoryview]:
+        return [self._string(place, field, where, table) for place in self._offsets(at, where)]
 
-    def _union(self, at: int, element: str, where: str, table: Table) -> Table | None:
-        tag = table.get(where.partition(".")[2] + "_type", 0)
-        members = self.schema.members(element)
+    def _union(self, at: int, field: Field, _where: str, table: Table) -> Table | None:
+        tag = table.get(field.name + "_type", 0)
+        members = self.schema.members(field.element)
         if 0 < tag < len(members):
             return self.table(at, members[tag])
-        self.unknown.add(f"{element} {tag}")
+        self.unknown.add(f"{field.element} {tag}")
         return None
 
 
 def _split(where: str) -> tuple[str, str]:
     table, _, field = where.partition(".")
     return table, field
-
-
-def _placed(at: int, words: tuple[int, ...]) -> Iterable[tuple[int, int]]:
-    """(position, word) of 32-bit words that begin at ``at``."""
-    return zip(range(at, at + 4 * len(words), 4), words, strict=True)

@@ -80,7 +80,7 @@ class _Reader:
         return self.data[start : start + size]
 
 
-def write_map(values: dict[str, int | bytes]) -> bytes:
+def write_map(values: dict[str, int | bytes | bytearray]) -> bytes:
     """A flexbuffer of one map, all widths 4 bytes; keys are sorted, as the format asks."""
     out = bytearray()
     keys = {}
@@ -89,10 +89,11 @@ def write_map(values: dict[str, int | bytes]) -> bytes:
         out += key.encode() + b"\0"
     strings = {}
     for key, value in sorted(values.items()):
-        if isinstance(value, bytes):
+        if isinstance(value, bytes | bytearray):
             out += bytes(-len(out) % 4) + struct.pack("<I", len(value))
             strings[key] = len(out)
-            out += value + b"\0"
+            out += value
+        out += b"\0"
     out += bytes(-len(out) % 4) + struct.pack("<I", len(keys))
     key_vector = len(out)
     for place in keys.values():
@@ -102,4 +103,5 @@ def write_map(values: dict[str, int | bytes]) -> bytes:
     for key in keys:
         out += struct.pack("<I", len(out) - strings[key]) if key in strings else struct.pack("<i", values[key])
     out += bytes((_STRING if key in strings else _INT) << 2 | 2 for key in keys)
-    return bytes(out + struct.pack("<BBB", len(out) - start, _MAP << 2 | 2, 1))
+    out += struct.pack("<BBB", len(out) - start, _MAP << 2 | 2, 1)
+    return bytes(out)

@@ -147,7 +147,7 @@ def _quantization(table: Table) -> Quantization | None:
         return None
     raw = table.get("zero_point", _NOTHING)
     count = len(raw) // 8 or len(scale)
-    zero_point = _numbers(raw, "q") if bytes(raw).strip(b"\0") else (0,) * count
+    zero_point = (0,) * count if bytes(raw) == bytes(len(raw)) else _numbers(raw, "q")
     return Quantization(scale=scale, zero_point=zero_point, axis=table.get("quantized_dimension", 0))
 
 

@@ -32,13 +32,15 @@ def check_indices(tree: Table, what: str) -> None:
     if not subgraphs:
         raise _damaged(what, "it has no subgraph")
     for number, subgraph in enumerate(subgraphs):
-        place = f"subgraph {number}"
-        for index, tensor in enumerate(subgraph.get("tensors", ())):
-            _in_range(what, f"{place}, tensor {index}: buffer", tensor.get("buffer", 0), buffers)
-        for index, operator in enumerate(subgraph.get("operators", ())):
-            _in_range(what, f"{place}, operator {index}: operator code", operator.get("opcode_index", 0), codes)
-    for entry in tree.get("metadata", ()):
-        _in_range(what, "metadata: buffer", entry.get("buffer", 0), buffers)
+        _in_list(what, f"subgraph {number}, tensor", subgraph.get("tensors", ()), "buffer", buffers)
+        _in_list(what, f"subgraph {number}, operator", subgraph.get("operators", ()), "opcode_index", codes)
+    _in_list(what, "metadata", tree.get("metadata", ()), "buffer", buffers)
+
+
+def _in_list(what: str, name: str, tables: Iterable[Table], pointer: str, count: int) -> None:
+    for index, table in enumerate(tables):
+        if not 0 <= table.get(pointer, 0) < count:
+            _in_range(what, f"{name} {index}: {pointer.replace('_', ' ')}", table.get(pointer, 0), count)
 
 
 def _in_range(what: str, name: str, index: int, count: int) -> None:
@@ -74,10 +76,10 @@ def check(model: Model, what: str) -> None:
 
 
 def _tensor_fault(tensor: Tensor, *, dense: bool) -> str:
-    if tensor.shape and min(tensor.shape) < 0:
-        return f"has the shape {list(tensor.shape)}"
     bits = ELEMENT_BITS.get(tensor.type, 0)
     size = (math.prod(tensor.shape) * bits + 7) // 8
+    if tensor.shape and min(tensor.shape) < 0:
+        return f"has the shape {list(tensor.shape)}"
     if size > LARGEST:
         return f"has the shape {list(tensor.shape)}: {size} bytes, more than 2 GiB"
     if tensor.data is not None and dense and bits and len(tensor.data) != size:
@@ -94,7 +96,7 @@ def _quantization_fault(tensor: Tensor) -> str:
     if scales != zero_points:
         return f"has {scales} scales and {zero_points} zero points"
     low, high = _limits(tensor.type)
-    for zero_point in (min(quantization.zero_point), max(quantization.zero_point)):
+    for zero_point in set(quantization.zero_point) if any(quantization.zero_point) else ():
         if not low <= zero_point <= high:
             return f"has the zero point {zero_point}, which {tensor.type} cannot hold"
     if scales == 1:

@@ -42,7 +42,7 @@ def delegate(model: Model, parts: Sequence[Part]) -> bytes:
     """
     main = model.main
     gone = {index for part in parts for index in part.operators}
-    codes = list(model.tree["operator_codes"])
+    codes = list(model.tree.get("operator_codes", ()))
     tables, operators = model.tree["subgraphs"][0].get("operators", ()), main.operators
     made: list[tuple[Table, Operator]] = []
     for node in _order(main, parts):
@@ -72,6 +72,7 @@ def program(
 
     Also gives the new index of every tensor that is in it.
     """
+    _refuse_unknown(model)
     draft = _segment(model, sorted(operators), inputs, outputs)
     bare = {key: model.tree[key] for key in ("version", "operator_codes", "subgraphs", "buffers") if key in model.tree}
     tree = _renumbered(bare, draft, frozenset(without))
@@ -118,7 +119,7 @@ def _segment(model: Model, operators: list[int], inputs: Sequence[int], outputs:
     needed = {*inputs, *outputs} | {tensor for index in operators for tensor in _tensors(values[index])}
     stored = model.tree["subgraphs"][0].get("tensors", ())
     needed |= {reference for index in needed for reference in _quantization_references(stored[index])}
-    return _Draft(made, sorted(needed), inputs, outputs, model.tree["operator_codes"])
+    return _Draft(made, sorted(needed), inputs, outputs, model.tree.get("operator_codes", []))
 
 
 def _tensors(operator: Operator) -> Iterator[int]:
@@ -172,13 +173,17 @@ def _order(subgraph: Subgraph, parts: Sequence[Part]) -> list[int | Part]:
     return order
 
 
-def _write(model: Model, draft: _Draft) -> bytes:
+def _refuse_unknown(model: Model) -> None:
     if model.unknown:
         hint = "a newer edgetpu-build may know them; an older converter does not write them"
         names = ", ".join(model.unknown)
         raise error(
             "ETB320", f"the model holds fields that would be lost, since this version does not know them: {names}", hint
         )
+
+
+def _write(model: Model, draft: _Draft) -> bytes:
+    _refuse_unknown(model)
     out = Encoder(SCHEMA, schema.IDENTIFIER).finish("Model", _renumbered(model.tree, draft, frozenset()))
     tail = model.raw[model.flatbuffer_size :]
     if tail:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from edgetpu_build.errors import error
-from edgetpu_build.tflite.flatbuffer import NUMBERS, Field, Schema, Table, item_size
+from edgetpu_build.tflite.flatbuffer import NUMBERS, Field, Schema, Table
 
 _U32 = struct.Struct("<I")
 _LIMIT = (1 << 31) - 1  # offsets of flatbuffers are read as signed by some
@@ -115,16 +115,16 @@ class Encoder:
             return lambda value, f, _table: self._table(value, f.kind)
         if field.element == "string":
             return self._strings
-        if field.alignment > 4:
+        if field.forced:
             return None
-        return self._vector if item_size(field.element) else self._tables
+        return self._vector if field.item else self._tables
 
-    def _vector(self, data: bytes | memoryview, field: Field, _table: Table) -> int:
-        item = item_size(field.element)
-        self._align(max(field.alignment, min(item, 8)), ahead=4)
-        at = len(self.out)
-        self.out += _U32.pack(len(data) // item)
-        self.out += data
+    def _vector(self, data: bytes | bytearray | memoryview, field: Field, _table: Table) -> int:
+        self._align(field.alignment, ahead=4)
+        out = self.out
+        at = len(out)
+        out += _U32.pack(len(data) // field.item)
+        out += data
         return at
 
     def _string(self, text: bytes | memoryview, field: Field, _table: Table) -> int:

@@ -21,6 +21,9 @@ MADE = [
 REAL = [path.read_bytes() for path in corpus.real(".tflite") if path.stat().st_size < 150_000]
 
 
+ENDINGS = {"fine", "ETB301", "ETB302", "ETB307", "ETB320", "ETB701"}  # 701: parts are chosen blindly here
+
+
 def use(data: bytes, rng: random.Random) -> str:
     """Everything that a compile does with a model; what it ended with."""
     try:
@@ -50,14 +53,14 @@ def ends(originals: list[bytes], count: int, seed: int) -> set[str]:
 
 
 def test_a_few_hundred_mutants_are_used_or_refused() -> None:
-    assert {"fine", "ETB302"} <= ends(MADE, 70, seed=1) <= {"fine", "ETB301", "ETB302", "ETB307", "ETB701"}
+    assert {"fine", "ETB302"} <= ends(MADE, 60, seed=1) <= ENDINGS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_two_thousand_mutants_are_used_or_refused(seed: int) -> None:
     found = ends(MADE, 100, seed) | ends(REAL, 20, seed)
-    assert {"fine", "ETB302"} <= found <= {"fine", "ETB301", "ETB302", "ETB307", "ETB701"}
+    assert {"fine", "ETB302"} <= found <= ENDINGS
 
 
 @pytest.mark.parametrize("fault", mutants.FAULTS, ids=lambda fault: fault.__name__)

@@ -153,7 +153,7 @@ def test_every_truncation_is_refused(data: bytes) -> None:
         (lambda m: setattr(m.subgraphs[0].tensors[1].quantization, "quantizedDimension", 7), "along dimension 7, of 4"),
         (lambda m: setattr(m.subgraphs[0].tensors[1].quantization, "quantizedDimension", 1), "8 scales for 3 channels"),
         (lambda m: setattr(m.subgraphs[0].tensors[0].quantization, "zeroPoint", [999]), "zero point 999"),
-        (lambda m: setattr(m.subgraphs[0].operators[0], "opcodeIndex", 99), "operator code 99 is out of range"),
+        (lambda m: setattr(m.subgraphs[0].operators[0], "opcodeIndex", 99), "opcode index 99 is out of range"),
         (lambda m: setattr(m.subgraphs[0].operators[0], "inputs", [0, 1, 999]), "tensor 999 is out of range"),
         (lambda m: setattr(m.subgraphs[0].operators[0], "inputs", [-2, 1, 2]), "tensor -2 is out of range"),
         (lambda m: setattr(m.subgraphs[0].operators[0], "outputs", [-1]), "tensor -1 is out of range"),

@@ -270,6 +270,15 @@ def test_a_segment_keeps_a_signature_only_if_it_covers_it() -> None:
     assert [name for name, _ in signature.outputs] == ["output_0"]
 
 
+def test_a_model_without_operators_is_rewritten_as_it_is() -> None:
+    tree = models.unpack(models.dense_net())
+    tree.subgraphs[0].operators, tree.operatorCodes, tree.subgraphs[0].outputs = None, None, tree.subgraphs[0].inputs
+    model = read(models.pack(tree))
+    assert boundary(model.main, []) == ((), ())
+    assert read(delegate(model, [])).main.operators == ()
+    assert read(extract(model, [], model.main.inputs, model.main.outputs)).main.outputs == (0,)
+
+
 def test_a_segment_gives_its_outputs_in_the_order_asked_for() -> None:
     model = read(NETS["branching"])
     operators = range(len(model.main.operators))

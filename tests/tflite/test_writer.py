@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgetpu_build.errors import EdgeTpuBuildError
-from edgetpu_build.tflite.flatbuffer import NUMBERS, Decoder, Field, Schema, Table, item_size
+from edgetpu_build.tflite.flatbuffer import NUMBERS, Decoder, Field, Schema, Table
 from edgetpu_build.tflite.reader import SCHEMA, read
 from edgetpu_build.tflite.writer import Encoder
 from tests.support import corpus, models
@@ -53,9 +53,8 @@ def values(draw: st.DrawFn, schema: Schema, field: Field) -> Table:
         return {field.name: draw(tables(schema, field.kind))}
     if field.element == "string":
         return {field.name: draw(st.lists(st.binary(max_size=9), max_size=3))}
-    size = item_size(field.element)
-    if size:
-        return {field.name: draw(st.binary(max_size=4).map(lambda data: data * size))}
+    if field.item:
+        return {field.name: draw(st.binary(max_size=4).map(lambda data: data * field.item))}
     return {field.name: draw(st.lists(tables(schema, field.element), max_size=2))}
 
 
