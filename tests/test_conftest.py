@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import REAL_STORES
+from tests.conftest import REAL_HOME, REAL_STORES
 
 
 @pytest.mark.parametrize("store", REAL_STORES)
@@ -21,6 +21,15 @@ def test_the_real_store_cannot_be_touched(store: str) -> None:
             touch(store)
     with pytest.raises(PermissionError, match="touched the real store"):
         os.rename(__file__ + ".absent", store)
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"HOME": REAL_HOME}, {"HOME": "/elsewhere", "EDGETPU_BUILD_CACHE_DIR": REAL_STORES[0]}]
+)
+def test_no_child_can_be_sent_there(environment: dict[str, str]) -> None:
+    with pytest.raises(PermissionError, match="would use the real store"):
+        subprocess.run([sys.executable, "-c", ""], env=environment, check=False)
+    subprocess.run([sys.executable, "-c", ""], env={"HOME": "/elsewhere"}, check=True)
 
 
 def test_home_and_cache_are_the_tests_own(own_home: Path) -> None:
@@ -38,4 +47,4 @@ def test_children_see_the_same_home(own_home: Path) -> None:
 
 @given(st.integers())
 def test_properties_have_it_too(number: int) -> None:
-    assert Path.home() != Path(os.path.expanduser("~root"))
+    assert str(Path.home()) != REAL_HOME
