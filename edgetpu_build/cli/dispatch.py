@@ -28,6 +28,8 @@ def main(argv: list[str]) -> int:
     try:
         code = _run(argv)
     except EdgeTpuBuildError as problem:
+        if problem.exit_code == BUG_EXIT:
+            return _bug(view, name, argv, problem)
         code = output.failed(view, name, problem.diagnostics)
     except Exception as problem:  # noqa: BLE001 the last line of defence: every bug becomes a report file
         return _bug(view, name, argv, problem)
@@ -89,7 +91,7 @@ def _bug(view: View, name: str, argv: list[str], problem: Exception) -> int:
     from edgetpu_build.cli import bug
 
     path = bug.write_report(argv, problem)
-    message = f"this is a bug in edgetpu-build: {type(problem).__name__}: {problem}"
+    message = f"this is a bug in edgetpu-build: {_in_short(problem)}"
     hint = (
         f"what happened is in `{path}`; send it with the steps that led here"
         if path
@@ -101,3 +103,11 @@ def _bug(view: View, name: str, argv: list[str], problem: Exception) -> int:
 
         traceback.print_exception(problem, file=sys.stderr)
     return BUG_EXIT
+
+
+def _in_short(problem: Exception) -> str:
+    """One line. A worker's bug arrives as the text of its traceback, whose last line says what it was."""
+    lines = str(problem).strip().splitlines() or [""]
+    if len(lines) > 1 and lines[0].startswith("Traceback"):
+        return lines[-1]
+    return f"{type(problem).__name__}: {lines[0]}"

@@ -225,5 +225,5 @@ def _write(stream: TextIO, text: str) -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)
-        if not isinstance(problem, BrokenPipeError):
+        if stream is sys.stdout and not isinstance(problem, BrokenPipeError):
             raise error("ETB501", f"output cannot be written: {problem.strerror}", "free some space") from None

@@ -11,6 +11,7 @@ import pytest
 
 from edgetpu_build import __version__
 from edgetpu_build.cli import commands, dispatch
+from edgetpu_build.errors import error
 
 LATER = [c.name for c in commands.COMMANDS if c.later]
 LATER_OPTIONS = [(c.name, option) for c in commands.COMMANDS for option, _ in c.later_options]
@@ -110,9 +111,9 @@ def test_words_after_two_dashes_are_no_options(edgetpu):
     assert "unknown option" not in edgetpu("check", "--project", "nowhere", "--", "--format=json").err
 
 
-def broken_command(monkeypatch, error: BaseException) -> None:
+def broken_command(monkeypatch, problem: BaseException) -> None:
     def fail(_argv: list[str]) -> int:
-        raise error
+        raise problem
 
     monkeypatch.setattr(dispatch, "_run", fail)
 
@@ -132,6 +133,27 @@ def test_a_bug_of_ours_becomes_a_report_file(edgetpu, monkeypatch, own_home):
     assert "EDGETPU_BUILD_REMOTE_CACHE" in text
     assert "secret-value" not in text
     assert "password" not in text
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (ValueError("one\ntwo"), "ValueError: one ["),
+        (
+            RuntimeError("Traceback (most recent call last):\n  File x\nKeyError: 'deep'"),
+            "edgetpu-build: KeyError: 'deep' [",
+        ),
+        (error("ETB701", "a part depends on itself"), "EdgeTpuBuildError: a part depends on itself ["),
+        (AssertionError(), "AssertionError:  ["),
+    ],
+)
+def test_a_bug_takes_one_line_whatever_its_text(edgetpu, monkeypatch, problem, told):
+    broken_command(monkeypatch, problem)
+    run = edgetpu("build", "x")
+    assert run.code == 70
+    assert told in run.err
+    assert "Traceback" not in run.err
+    assert len(run.err.splitlines()) == 2
 
 
 def test_a_bug_is_told_in_json_too(edgetpu, monkeypatch):

@@ -151,6 +151,11 @@ def test_a_full_disk_is_one_clear_error(form):
     assert ("ETB501" in done.stderr) == (form == "human")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_message_that_cannot_be_written_changes_no_exit_code():
+    assert run_shell("edgetpu-build nonsense 2> /dev/full").returncode == 2
+
+
 def test_closed_streams_are_no_error():
     assert run_shell("edgetpu-build explain ETB101 >&-").returncode == 0
     assert run_shell("edgetpu-build explain nonsense 2>&-").returncode == 2
