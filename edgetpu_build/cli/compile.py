@@ -41,7 +41,13 @@ def _google_options(parser: ArgumentParser) -> None:
         metavar="NAMES",
         help="outputs of the Edge TPU operator: commas between names, colons between models",
     )
-    add("-m", "--min_runtime_version", metavar="N", type=options.whole(1), help="oldest runtime that must run it")
+    add(
+        "-m",
+        "--min_runtime_version",
+        metavar="N",
+        type=options.whole(1),
+        help="oldest runtime that must run it (default: 14)",
+    )
     add("-n", "--num_segments", metavar="N", type=options.whole(1), default=1, help="cut the model into N segments")
     add("-o", "--out_dir", metavar="DIR", default="", help="where outputs and logs go (default: here)")
     add("-s", "--show_operations", action="store_true", help="print the table of operators")

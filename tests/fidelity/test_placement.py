@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from edgetpu_build.chip.generations import generation
+from edgetpu_build.chip.rules import RULES
 from edgetpu_build.compiler.diagnosis import examine
 from edgetpu_build.compiler.placement import Placement, place
 from tests.fidelity import models
+
+CLAIM = re.compile(r"(\d+) operators of (\d+) models")
 
 
 def compiles() -> list[dict[str, Any]]:
@@ -59,3 +63,21 @@ def test_no_model_that_google_compiled_is_refused() -> None:
     graphs, rows = models.facts()
     for key, compiler in {(row["graph"], row["compiler"]) for row in rows}:
         examine(models.model(graphs[key]), key, generation=generation(compiler))
+
+
+def test_what_rules_say_of_their_evidence(placements: list[tuple[dict[str, Any], Placement]]) -> None:
+    """Each compile counts once, however often it was published; only rules that decide are counted."""
+    operators: Counter[str] = Counter()
+    graphs: dict[str, set[str]] = {}
+    distinct = {
+        (row["graph"], row["compiler"], row["runtime"], row.get("n_custom_ops", 1) > 1): mine
+        for row, mine in placements
+    }
+    for (graph, *_), mine in distinct.items():
+        for operator in mine.operators:
+            if operator.target == "cpu":
+                operators[operator.rule] += 1
+                graphs.setdefault(operator.rule, set()).add(graph)
+    told = {rule.id: CLAIM.match(rule.known) for rule in RULES}
+    said = {rule: (int(claim[1]), int(claim[2])) for rule, claim in told.items() if claim}
+    assert said == {rule: (count, len(graphs[rule])) for rule, count in operators.items()}
