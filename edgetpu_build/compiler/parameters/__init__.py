@@ -8,8 +8,18 @@ one operator, ``layers`` all that have parameters. A new kind of operator is one
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from edgetpu_build.compiler.parameters import convolution, dense, elementwise, movement, recurrent, softmax, transposed
+from edgetpu_build.compiler.parameters import (
+    convolution,
+    dense,
+    elementwise,
+    movement,
+    recurrent,
+    softmax,
+    transposed,
+    unknown,
+)
 from edgetpu_build.compiler.parameters.generation import GENERATIONS
 from edgetpu_build.compiler.parameters.layer import Draft, Layer, Piece
 from edgetpu_build.compiler.parameters.site import Site
@@ -19,6 +29,8 @@ __all__ = ["GENERATIONS", "RULES", "Layer", "Piece", "layers", "layout"]
 
 RULES: dict[str, Callable[[Site], Draft | None]] = {
     "ADD": elementwise.elementwise,
+    "AVERAGE_POOL_2D": unknown.average_pool,
+    "BATCH_MATMUL": unknown.unknown,
     "CONCATENATION": movement.concatenation,
     "CONV_2D": convolution.convolution,
     "DEPTHWISE_CONV_2D": convolution.depthwise,
@@ -28,6 +40,7 @@ RULES: dict[str, Callable[[Site], Draft | None]] = {
     "PAD": movement.pad,
     "PRELU": elementwise.elementwise,
     "RESHAPE": movement.reshape,
+    "RSQRT": unknown.unknown,
     "SOFTMAX": softmax.softmax,
     "SPLIT": movement.split,
     "STRIDED_SLICE": movement.strided_slice,
@@ -44,13 +57,35 @@ def layout(subgraph: Subgraph, index: int, *, generation: str, mapped: frozenset
     ``generation``: a key of ``GENERATIONS``. ``mapped``: indices of the operators on the Edge TPU, since neighbours
     on the CPU ask for no layout.
     """
-    operator = subgraph.operators[index]
-    rule = RULES.get(operator.kind)
-    draft = (
-        rule(Site(subgraph=subgraph, index=index, generation=GENERATIONS[generation], mapped=mapped)) if rule else None
-    )
-    if draft is None:
+    draft = _draft(subgraph, index, generation, mapped)
+    return None if draft is None else _complete(subgraph, index, draft)
+
+
+def layers(subgraph: Subgraph, *, generation: str, mapped: frozenset[int]) -> tuple[Layer, ...]:
+    """Every mapped operator that has parameters, in the order of the file.
+
+    An operator stands here twice if part of its data is streamed even where the rest is cached.
+    """
+    found: list[Layer] = []
+    for index in sorted(mapped):
+        draft = _draft(subgraph, index, generation, mapped)
+        if draft is None:
+            continue
+        found.append(_complete(subgraph, index, draft))
+        if draft.streamed:
+            found.append(_complete(subgraph, index, replace(draft, pieces=draft.streamed, always_streamed=True)))
+    return tuple(found)
+
+
+def _draft(subgraph: Subgraph, index: int, generation: str, mapped: frozenset[int]) -> Draft | None:
+    rule = RULES.get(subgraph.operators[index].kind)
+    if rule is None:
         return None
+    return rule(Site(subgraph=subgraph, index=index, generation=GENERATIONS[generation], mapped=mapped))
+
+
+def _complete(subgraph: Subgraph, index: int, draft: Draft) -> Layer:
+    operator = subgraph.operators[index]
     size = sum(piece.size for piece in draft.pieces)
     held = {tensor for piece in draft.pieces for tensor in _held(piece)}
     constants = (t for t in dict.fromkeys(operator.inputs) if t >= 0 and subgraph.tensors[t].data is not None)
@@ -67,12 +102,6 @@ def layout(subgraph: Subgraph, index: int, *, generation: str, mapped: frozenset
         pieces=draft.pieces,
         absent=tuple(tensor for tensor in constants if tensor not in held),
     )
-
-
-def layers(subgraph: Subgraph, *, generation: str, mapped: frozenset[int]) -> tuple[Layer, ...]:
-    """Every mapped operator that has parameters, in the order of the file."""
-    found = (layout(subgraph, index, generation=generation, mapped=mapped) for index in sorted(mapped))
-    return tuple(layer for layer in found if layer is not None)
 
 
 def _held(piece: Piece) -> tuple[int, ...]:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 from edgetpu_build.compiler.parameters import header, joint, selection
 from edgetpu_build.compiler.parameters.convolution import constant, data_of, of_matrix
 from edgetpu_build.compiler.parameters.elementwise import Map
-from edgetpu_build.compiler.parameters.layer import ALIGNMENT, Draft, Piece, up
+from edgetpu_build.compiler.parameters.layer import ALIGNMENT, LANES, Draft, Piece, up
 from edgetpu_build.compiler.parameters.matrix import FLIP, Matrix
 from edgetpu_build.compiler.parameters.site import Site, channels, elements, positions
+from edgetpu_build.compiler.parameters.unknown import unknown
 from edgetpu_build.tflite.model import Tensor
 
 
 def dense(site: Site) -> Draft | None:
-    """Constant weights, or a constant input whose weights are computed. The input keeps the gaps of what made it: the
-    cells of a flattened map, or the parts of a CONCATENATION, each filled up to four channels.
+    """Constant weights, or a constant input whose weights are computed.
+
+    The input keeps the gaps of what made it: the cells of a flattened map, or the parts of a CONCATENATION, each
+    filled up to four channels. (A map of 6 x 6 x 114 was packed first, by 2.1 MB of helpers: not understood, so maps
+    of more than 64 channels off the grid are estimated.)
     """
     source, weights = site.input(0), site.input(1)
     if source is None or weights is None or len(weights.shape) != 2:
         return None
-    if constant(source) and weights.data is None:
-        return _computed_weights(site, source)
+    if weights.data is None:
+        return _computed_weights(site, source) if constant(source) else unknown(site)
     if not constant(weights):
         return None
     outputs, depth = weights.shape
@@ -36,7 +40,9 @@ def dense(site: Site) -> Draft | None:
         zero_points=header.stored_zero_points(weights, outputs),
         flip=weights.type == "INT8",
     )
-    return of_matrix(piece)
+    packed = len(piece.runs) > 1 and piece.runs[0] > LANES
+    draft = of_matrix(piece)
+    return replace(draft, confidence="estimated") if packed else draft
 
 
 def _computed_weights(site: Site, source: Tensor) -> Draft:
@@ -92,7 +98,6 @@ class Rows:
     filler: int
     flip: bool
     exact: bool = True
-    streams: bool = False
 
     @property
     def pitch(self) -> int:

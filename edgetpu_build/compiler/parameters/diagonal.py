@@ -34,7 +34,6 @@ class Diagonal:
     zero_points: Sequence[int] = field(repr=False)
     flip: bool = False
     exact: bool = True
-    streams: bool = False
 
     @property
     def stored_taps(self) -> Sequence[int]:

@@ -36,7 +36,6 @@ class PerChannel:
     step: float = 0.0
     zero_point: int = 0
     exact: bool = True
-    streams: bool = True
 
     @property
     def size(self) -> int:
@@ -67,7 +66,6 @@ class Map:
     result: tuple[int, ...]
     flip: bool
     exact: bool = True
-    streams: bool = False
 
     @property
     def size(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,19 +15,13 @@ def up(size: int, multiple: int) -> int:
 
 
 class Piece(Protocol):
-    """A part of an operator's blob. ``what`` names it for people; ``exact``: the bytes are known bit for bit.
-
-    ``streams``: it is streamed even where the rest of the operator is cached.
-    """
+    """A part of an operator's blob. ``what`` names it for people; ``exact``: the bytes are known bit for bit."""
 
     @property
     def what(self) -> str: ...
 
     @property
     def exact(self) -> bool: ...
-
-    @property
-    def streams(self) -> bool: ...
 
     @property
     def size(self) -> int:
@@ -65,11 +58,6 @@ class Layer:
     pieces: tuple[Piece, ...]
     absent: tuple[int, ...] = ()
 
-    @property
-    def streamed_size(self) -> int:
-        """Bytes that are streamed even where the rest is cached."""
-        return self.size if self.always_streamed else sum(piece.size for piece in self.pieces if piece.streams)
-
     def blob(self) -> bytes:
         """``size`` bytes, as the compiler writes them wherever ``piece.exact``."""
         return b"".join(piece.blob() for piece in self.pieces)
@@ -90,14 +78,15 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What a module of this package says of an operator; ``layout`` completes it to a Layer."""
+    """What a module of this package says of an operator; ``layout`` completes it to a Layer.
+
+    ``streamed``: pieces that are streamed even where the others are cached. They hold no constants of the model.
+    """
 
     pieces: tuple[Piece, ...]
+    streamed: tuple[Piece, ...] = ()
     reason: str
     chunks: int = 0
     chunk_size: int = 0
     always_streamed: bool = False
     confidence: Literal["exact", "estimated"] = "exact"
-
-
-Rule = Callable[..., "Draft | None"]

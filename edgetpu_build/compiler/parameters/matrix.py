@@ -56,7 +56,6 @@ class Matrix:
     spatial: bool = False
     block: int = 0
     exact: bool = True
-    streams: bool = False
 
     @property
     def lane_count(self) -> int:

@@ -14,6 +14,7 @@ from edgetpu_build.compiler.parameters import dense, joint, selection
 from edgetpu_build.compiler.parameters.elementwise import Map
 from edgetpu_build.compiler.parameters.layer import LANES, Draft, Piece
 from edgetpu_build.compiler.parameters.site import Site, channels, elements, integers, positions
+from edgetpu_build.compiler.parameters.unknown import turned
 from edgetpu_build.tflite.model import Tensor
 
 SELECTING = frozenset({"CONV_2D", "FULLY_CONNECTED", "CONCATENATION"})
@@ -26,7 +27,7 @@ def transpose(site: Site) -> Draft | None:
     """
     source = site.input(0)
     if source is None or len(source.shape) != 4 or source.shape[0] != 1 or integers(site.input(1)) != (0, 3, 1, 2):
-        return None
+        return turned(site)
     _, height, width, depth = source.shape
     maker = site.before(site.number(0))
     pieces: list[Piece] = []

@@ -27,7 +27,6 @@ class State:
     what: str
     count: int
     exact: bool = True
-    streams: bool = True
 
     @property
     def size(self) -> int:
@@ -50,9 +49,9 @@ def lstm(site: Site) -> Draft | None:
     for gate in range(4):
         pieces += _gate(site, gate)
     pieces += [selection.spread(units), selection.collect(steps), selection.pack(units, spatial=False)]
-    pieces.append(State(what="state", count=steps * units))
     return Draft(
         pieces=tuple(pieces),
+        streamed=(State(what="state", count=steps * units),),
         confidence="estimated",
         reason=f"four gates of {units} units, and selection matrices that unroll {steps} steps",
     )

@@ -33,7 +33,6 @@ class Selection:
     bias: bool
     spatial: bool = False
     exact: bool = True
-    streams: bool = False
 
     @property
     def size(self) -> int:

@@ -31,7 +31,6 @@ class Table:
     planes: int
     step: float
     exact: bool
-    streams: bool = False
 
     @property
     def size(self) -> int:

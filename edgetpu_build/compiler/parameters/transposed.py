@@ -23,7 +23,6 @@ class Phases:
     what: str
     matrices: tuple[Matrix, ...]
     exact: bool = False
-    streams: bool = False
 
     @property
     def tensor(self) -> int:

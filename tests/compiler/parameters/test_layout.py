@@ -293,15 +293,32 @@ def test_a_recurrent_layer_unrolls_its_sequence() -> None:
     made.op("UNIDIRECTIONAL_SEQUENCE_LSTM", x, *gates, -1, -1, -1, *biases, -1, -1, shape=(1, 28, 20))
     layer = made.layout()
     made.check(layer)
-    assert (layer.size, layer.streamed_size, layer.absent) == (34944, 576, ())
+    assert (layer.size, layer.absent) == (34368, ())
+    cached, state = parameters.layers(made.subgraph(), generation="16.0", mapped=frozenset({0}))
+    assert (cached, state.size, state.always_streamed) == (layer, 576, True)
+    assert len(state.blob()) == 576
 
 
 def test_operators_without_constants_have_no_parameters() -> None:
     made = Made()
     made.op("ADD", made.tensor(1, 8), made.tensor(1, 8), shape=(1, 8))
     made.op("MAX_POOL_2D", made.tensor(1, 4, 4, 8), shape=(1, 2, 2, 8))
+    whole = {"padding": "VALID", "filter_height": 4, "filter_width": 4}
+    made.op("AVERAGE_POOL_2D", made.tensor(1, 4, 4, 8), shape=(1, 1, 1, 8), **whole)
+    made.op("TRANSPOSE", made.tensor(1, 1, 9, 8), made.integers(1, 2, 0, 3), shape=(1, 9, 1, 8))
+    assert [made.layout(index) for index in range(4)] == [None] * 4
+
+
+def test_what_is_not_known_is_counted_as_nothing_and_estimated() -> None:
+    made = Made()
+    window = {"padding": "SAME", "filter_height": 3, "filter_width": 3, "stride_h": 1, "stride_w": 1}
+    made.op("AVERAGE_POOL_2D", made.tensor(1, 4, 4, 8), shape=(1, 4, 4, 8), **window)
+    made.op("TRANSPOSE", made.tensor(1, 9, 8), made.integers(0, 2, 1), shape=(1, 8, 9))
     made.op("FULLY_CONNECTED", made.tensor(1, 8), made.tensor(4, 8), -1, shape=(1, 4))
-    assert [made.layout(index) for index in range(3)] == [None, None, None]
+    made.op("BATCH_MATMUL", made.tensor(2, 8, 8), made.tensor(2, 8, 8), shape=(2, 8, 8))
+    for index in range(4):
+        layer = made.layout(index)
+        assert (layer.size, layer.confidence, layer.blob()) == (0, "estimated", b"")
 
 
 def test_a_whole_model_gives_every_constant_back() -> None:
