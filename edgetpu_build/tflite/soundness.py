@@ -6,6 +6,7 @@ A file that passes is one that LiteRT, the compilers and our own surgery can tak
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterable
 
 from edgetpu_build.errors import EdgeTpuBuildError, error
@@ -13,6 +14,7 @@ from edgetpu_build.tflite.flatbuffer import Decoder, Table
 from edgetpu_build.tflite.model import Model, Subgraph, Tensor
 from edgetpu_build.tflite.schema import ELEMENT_BITS
 
+TENSOR_REFERENCES = ("scales", "zero_points")  # fields of block-wise quantisation that hold a tensor's index
 LARGEST = (1 << 31) - 1  # bytes of a tensor: larger ones no runtime of this family can hold
 
 
@@ -34,7 +36,18 @@ def check_indices(tree: Table, what: str) -> None:
     for number, subgraph in enumerate(subgraphs):
         _in_list(what, f"subgraph {number}, tensor", subgraph.get("tensors", ()), "buffer", buffers)
         _in_list(what, f"subgraph {number}, operator", subgraph.get("operators", ()), "opcode_index", codes)
+        tensors = subgraph.get("tensors", ())
+        for index in quantization_references(*tensors):
+            _in_range(what, f"subgraph {number}, quantisation: tensor", index, len(tensors))
     _in_list(what, "metadata", tree.get("metadata", ()), "buffer", buffers)
+    for (index,) in struct.iter_unpack("<i", tree.get("metadata_buffer", b"")):
+        _in_range(what, "metadata buffer", index, buffers)
+
+
+def quantization_references(*tensors: Table) -> list[int]:
+    """Tensors that others refer to for scales and zero points (block-wise quantisation)."""
+    found = [details for tensor in tensors if (details := tensor.get("quantization", {}).get("details"))]
+    return [details[name] for details in found for name in TENSOR_REFERENCES if name in details]
 
 
 def _in_list(what: str, name: str, tables: Iterable[Table], pointer: str, count: int) -> None:

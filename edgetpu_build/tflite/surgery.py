@@ -17,10 +17,10 @@ from edgetpu_build.tflite import archive, schema
 from edgetpu_build.tflite.flatbuffer import Table
 from edgetpu_build.tflite.model import Model, Operator, Subgraph
 from edgetpu_build.tflite.reader import SCHEMA
+from edgetpu_build.tflite.soundness import TENSOR_REFERENCES, quantization_references
 from edgetpu_build.tflite.writer import Encoder
 
 _CUSTOM = schema.operator_number("CUSTOM")
-_TENSOR_REFERENCES = ("scales", "zero_points")  # of block-wise quantisation: tensors that hold what does not fit in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def delegate(model: Model, parts: Sequence[Part]) -> bytes:
         else:
             made.append((_custom(node, codes), Operator(kind="CUSTOM", inputs=node.inputs, outputs=node.outputs)))
     needed = {index for _, operator in made for index in _tensors(operator)} | {*main.inputs, *main.outputs}
-    needed.update(*map(_quantization_references, model.tree["subgraphs"][0].get("tensors", ())))
+    needed.update(quantization_references(*model.tree["subgraphs"][0].get("tensors", ())))
     dropped = {tensor for index in gone for tensor in _tensors(operators[index])} - needed
     kept = [index for index in range(len(main.tensors)) if index not in dropped]
     return _write(model, _Draft(made, kept, main.inputs, main.outputs, codes))
@@ -118,18 +118,13 @@ def _segment(model: Model, operators: list[int], inputs: Sequence[int], outputs:
     made = [(tables[index], values[index]) for index in operators]
     needed = {*inputs, *outputs} | {tensor for index in operators for tensor in _tensors(values[index])}
     stored = model.tree["subgraphs"][0].get("tensors", ())
-    needed |= {reference for index in needed for reference in _quantization_references(stored[index])}
+    needed.update(quantization_references(*[stored[index] for index in needed]))
     return _Draft(made, sorted(needed), inputs, outputs, model.tree.get("operator_codes", []))
 
 
 def _tensors(operator: Operator) -> Iterator[int]:
     """Every tensor that an operator refers to."""
     return (index for index in (*operator.inputs, *operator.outputs, *operator.intermediates) if index >= 0)
-
-
-def _quantization_references(tensor: Table) -> list[int]:
-    details = tensor.get("quantization", {}).get("details") or {}
-    return [details[name] for name in _TENSOR_REFERENCES if name in details]
 
 
 def _custom(part: Part, codes: list[Table]) -> Table:
@@ -229,10 +224,10 @@ def _main(old: Table, draft: _Draft, places: Mapping[int, int], without: frozens
 def _tensor(table: Table, places: Mapping[int, int], *, bare: bool) -> Table:
     if bare:
         table = {**table, "buffer": 0}
-    if not _quantization_references(table):
+    if not quantization_references(table):
         return table
     details = dict(table["quantization"]["details"])
-    details |= {name: places[details[name]] for name in _TENSOR_REFERENCES if name in details}
+    details |= {name: places[details[name]] for name in TENSOR_REFERENCES if name in details}
     return {**table, "quantization": {**table["quantization"], "details": details}}
 
 

@@ -248,6 +248,39 @@ def test_every_field_of_the_schema_survives() -> None:
     assert again["operators"][1]["intermediates"] == (6).to_bytes(4, "little")
 
 
+def test_scales_that_stand_in_tensors_of_their_own_come_along() -> None:
+    tree = dict(read(models.dense_net(2, 16, 16)).tree)
+    main = dict(tree["subgraphs"][0])
+    tensors = list(main["tensors"])
+    blockwise = SCHEMA.members("QuantizationDetails").index("BlockwiseQuantization")
+    scales = len(tensors)
+    details = {"details_type": blockwise, "details": {"scales": scales, "zero_points": scales + 1, "block_size": 8}}
+    tensors[4] = {**tensors[4], "quantization": details}
+    tensors += [{"name": b"scales", "shape": b"", "type": 0}, {"name": b"zeros", "shape": b"", "type": 0}]
+    tree["subgraphs"] = [{**main, "tensors": tensors}]
+    model = read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+    for data in (delegate(model, [as_part(model, [0])]), extract(model, [1], *boundary(model.main, [1]))):
+        stored = read(data).tree["subgraphs"][0]["tensors"]
+        (found,) = [t["quantization"]["details"] for t in stored if "details" in t.get("quantization", {})]
+        assert (stored[found["scales"]]["name"], stored[found["zero_points"]]["name"]) == (b"scales", b"zeros")
+    details["details"]["scales"] = 999
+    with pytest.raises(EdgeTpuBuildError):
+        read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+
+
+def test_the_old_list_of_metadata_buffers_is_renumbered() -> None:
+    tree = dict(read(models.dense_net(2, 16, 16)).tree)
+    tree["buffers"] = [*tree["buffers"], {"data": b"old-style metadata"}]
+    tree["metadata_buffer"] = (len(tree["buffers"]) - 1).to_bytes(4, "little")
+    model = read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+    again = read(delegate(model, [as_part(model, [0])])).tree
+    assert len(again["buffers"]) < len(tree["buffers"])
+    assert again["buffers"][int.from_bytes(again["metadata_buffer"], "little")]["data"] == b"old-style metadata"
+    tree["metadata_buffer"] = b"\xff\xff\0\0"
+    with pytest.raises(EdgeTpuBuildError):
+        read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+
+
 def test_fields_that_only_a_newer_schema_knows_are_not_dropped_in_silence() -> None:
     newer = Schema({**schema.TABLES, "Tensor": schema.TABLES["Tensor"] + " mood:u32"}, schema.ENUMS, schema.UNIONS)
     tree = dict(read(models.dense_net()).tree)
