@@ -77,13 +77,13 @@ def analyse(subgraph: Subgraph, mapped: Sequence[int], runtime: int = 14) -> Act
     )
 
 
-@dataclass(slots=True)
 class _Live:
     """One stretch of tile memory: held from the first to the last of the mapped operators (by place)."""
 
-    size: int
-    first: int
-    last: int
+    __slots__ = ("first", "last", "size")
+
+    def __init__(self, size: int, first: int, last: int) -> None:
+        self.size, self.first, self.last = size, first, last
 
 
 class _Memory:
@@ -172,12 +172,13 @@ class _Memory:
         return abs(first.scale[0] - second.scale[0]) <= 1e-6 * abs(second.scale[0])
 
     def _visit(self, place: int, op: Operator) -> None:
-        self._scratch[place] = self._extra(op) + self._host_rows(op)
+        window = Window.of(op, self._tensors)
+        self._scratch[place] = self._extra(op, window) + (self._host_rows(op, window) if window else 0)
         is_view = op.outputs[0] in self._same
         for index in op.inputs:
             if index >= 0 and self._tensors[index].data is None:
                 root = self._root(index)
-                size = self._base(root) if is_view else self._region(op, index)
+                size = self._base(root) if is_view else self._region(op, index, window)
                 self._hold(root, size, place if root in self._maker else 0, place)
         for index in op.outputs:
             root = self._root(index)
@@ -206,7 +207,7 @@ class _Memory:
             return 64 * -(-chunks // 16)
         return tile_bytes(self._tensors[index].shape)
 
-    def _region(self, op: Operator, index: int) -> int:
+    def _region(self, op: Operator, index: int, window: Window | None) -> int:
         """Bytes of the buffer as ``op`` needs it: whole for dense layers and global pools, with halo for windows."""
         source = self._same[index] if index in self._padding else index
         rows, columns, channels = self._shape(source)
@@ -219,7 +220,6 @@ class _Memory:
             if op.kind == "CONV_2D" and self._runtime >= 12:
                 both = rows > 1 and columns > 1
                 return (16 * part(rows) * part(columns) if both else rows * columns) * channels
-        window = Window.of(op, self._tensors)
         if window is None:
             made_here = source in self._maker and source == self._root(index)
             return self._base(source) if made_here else part(rows) * part(columns) * channels
@@ -232,11 +232,11 @@ class _Memory:
         wide = extent(size[1], out_columns, window.columns, same=window.same, padded=padded[1])
         return high * wide
 
-    def _extra(self, op: Operator) -> int:
+    def _extra(self, op: Operator, window: Window | None) -> int:
         """Bytes that an operator needs besides its tensors."""
         shape = self._tensors[op.outputs[0]].shape
         rows, columns, channels = map_shape(shape)
-        channels, window = up(channels, 4), Window.of(op, self._tensors)
+        channels = up(channels, 4)
         if op.kind == "PRELU":
             return tile_bytes(shape) + 64
         if op.kind == "TRANSPOSE":
@@ -263,15 +263,15 @@ class _Memory:
         wide, out = self._shape(self._root(op.inputs[0]))[1], self._shape(op.outputs[0])[1]
         return extent(wide, out, window.columns, same=window.same)
 
-    def _host_rows(self, op: Operator) -> int:
+    def _host_rows(self, op: Operator, window: Window) -> int:
         """A window over a host input of more than four channels keeps one more copy of its rows."""
-        window, source = Window.of(op, self._tensors), self._root(op.inputs[0])
-        if window is None or window.area == 1 or source not in self._inputs or self._shape(op.outputs[0])[0] == 1:
+        source = self._root(op.inputs[0])
+        if window.area == 1 or source not in self._inputs or self._shape(op.outputs[0])[0] == 1:
             return 0
         _, columns, channels = self._shape(source)
         if channels <= 4:
             return 0
-        return self._region(op, op.inputs[0]) // max(1, self._wide(op, window)) * part(columns) + 16
+        return self._region(op, op.inputs[0], window) // max(1, self._wide(op, window)) * part(columns) + 16
 
 
 def _pad_before(paddings: Tensor) -> tuple[int, int]:

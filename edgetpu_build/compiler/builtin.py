@@ -7,8 +7,9 @@ silicon, and says so in its operator's name.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
+from typing import NamedTuple
 
 from edgetpu_build import __version__
 from edgetpu_build.chip.generations import generation
@@ -112,8 +113,7 @@ def _avoidable(forecast: Forecast) -> int:
     return sum(d.candidate.layer.size for d in forecast.decisions if not d.cached and not d.hopeless)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """One compile on its way to artifacts."""
 
     request: Request
@@ -198,8 +198,7 @@ class _Job:
         return artifact.build(forecast.model, found, token=self.token, runtime_version=forecast.runtime)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mapped:
+class _Mapped(NamedTuple):
     """A segment's results with the positions of the original file."""
 
     operators: tuple[OperatorResult, ...]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from edgetpu_build.chip.facts import CHANNEL_ALIGNMENT, TILE_ROWS
 from edgetpu_build.tflite.model import Operator, Tensor
@@ -36,8 +36,7 @@ def tile_bytes(shape: Sequence[int]) -> int:
     return part(rows) * part(columns) * up(channels, CHANNEL_ALIGNMENT)
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """A window along rows or columns."""
 
     kernel: int
@@ -45,8 +44,7 @@ class Axis:
     dilation: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """What a convolution or pool reads for one output position. ``same``: padding is added so that strides divide."""
 
     rows: Axis

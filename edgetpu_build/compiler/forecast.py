@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from edgetpu_build.chip.generations import Generation, generation
 from edgetpu_build.compiler import activation, capacity, parameters, placement, segmentation, wellformed
@@ -44,8 +45,7 @@ class Forecast:
         return tuple(sorted((decision.result() for decision in self.decisions), key=lambda layer: layer.index))
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(NamedTuple):
     """A model whose layers wait for room."""
 
     model: Model

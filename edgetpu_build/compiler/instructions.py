@@ -7,7 +7,7 @@ held out the median error is 16 % and 33 %; the range spans the 10th to the 90th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgetpu_build.chip.facts import LANES, TILE_ACTIVATION_BYTES
 from edgetpu_build.compiler.footprint import GRID, POOLS, Window, map_shape
@@ -18,8 +18,7 @@ _LIKE_MUL = {"LOGISTIC", "TANH", "RELU", "SUB", "MAXIMUM", "MINIMUM", "PRELU", "
 _SHARES = {"RESHAPE": 0.3, "EXPAND_DIMS": 0.3, "SQUEEZE": 0.3, "QUANTIZE": 0.3, "PAD": 0.1}  # of an "OTHER"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fit:
+class _Fit(NamedTuple):
     """Bytes: ``kinds`` per operator of a kind, ``chunk`` per 64 output channels after the first, ``window`` and ``map``
     per operator whose rows or columns do not divide by 4, ``over`` per operator above a tile's memory and ``ratio`` per
     time that it fills it. ``spread``: predicted / true at the 90th and 10th percentile.
