@@ -166,4 +166,4 @@ def _segment(segment: SegmentResult, count: int, placed: dict[int, OperatorResul
 
 
 def _join(folder: str, name: str) -> str:
-    return os.path.join(folder, name)  # noqa: PTH118 `-o .` prints "./name", which Path would shorten
+    return os.path.join(folder, name)  # not Path: `-o .` prints "./name"
