@@ -39,10 +39,11 @@ def run(args: Namespace) -> int:
         code = output.outcome(view, outcome)
         _execute(args, outcome)
         return code
-    hints, reason = events.open_events(looker.scope().folders, poll=args.poll)
+    hints = events.open_events(looker.scope().folders, poll=args.poll)
     with closing(hints):
-        output.note(view, f"watching {found.root}" + (f" by polling: {reason}" if reason else "") + "; Ctrl-C ends")
+        output.note(view, f"watching {found.root}{_how(hints.reason)}; Ctrl-C ends")
         watch = loop.Watch(looker, hints, build, patience=patience)
+        reason = hints.reason
         outcome = watch.build()
         _tell(view, args, outcome)
         while True:
@@ -50,6 +51,13 @@ def run(args: Namespace) -> int:
             if following is not None:
                 _tell(view, args, following, failed_before=outcome.exit_code != 0)
                 outcome = following
+            if hints.reason != reason:
+                reason = hints.reason
+                output.note(view, f"from now on{_how(reason)}")
+
+
+def _how(reason: str) -> str:
+    return f" by polling: {reason}" if reason else ""
 
 
 def _tell(view: output.View, args: Namespace, outcome: Outcome, *, failed_before: bool = False) -> None:

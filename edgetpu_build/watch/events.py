@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from errno import EMFILE, ENOSPC
@@ -49,11 +49,17 @@ class Events(Protocol):
 
 
 class Observed:
-    """Hints of a watchdog observer. ``tells_ends``: it reports when a writer closes its file."""
+    """Hints of a watchdog observer. ``reason``: why it polls, "" while the operating system tells it.
 
-    def __init__(self, observer: Any, *, tells_ends: bool) -> None:
+    ``tells_ends``: the observer reports when a writer closes its file. ``poller`` makes the one that takes over when
+    the system has no more watches to give.
+    """
+
+    def __init__(self, observer: Any, *, tells_ends: bool, poller: Callable[[], Any] | None = None) -> None:
+        self.reason = ""
         self._observer = observer
         self._tells_ends = tells_ends
+        self._poller = poller
         self._watches: dict[str, tuple[Any, tuple[int, int]]] = {}
         self._hints: SimpleQueue[Hint] = SimpleQueue()
         observer.start()
@@ -66,9 +72,15 @@ class Observed:
                 with suppress(KeyError, OSError):
                     self._observer.unschedule(watch)
         new = [folder for folder in wanted if folder not in self._watches]
-        for folder in new:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                self._watches[folder] = (self._observer.schedule(self, folder), wanted[folder])
+        try:
+            for folder in new:
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    self._watches[folder] = (self._observer.schedule(self, folder), wanted[folder])
+        except OSError as problem:
+            if not self._poller:
+                raise
+            self._poll(self._poller, _LIMITS.get(problem.errno or 0, str(problem)))
+            return self.watch(wanted)
         return bool(new)
 
     def wait(self, seconds: float) -> Hint | None:
@@ -90,27 +102,32 @@ class Observed:
             if path:
                 self._hints.put(Hint(path=os.fsdecode(path), writing=writing, folder=event.is_directory))
 
+    def _poll(self, poller: Callable[[], Any], reason: str) -> None:
+        self.close()
+        self._observer, self._poller, self._tells_ends, self.reason = poller(), None, False, reason
+        self._watches.clear()
+        self._observer.start()
 
-def open_events(folders: Iterable[str], *, poll: bool = False) -> tuple[Events, str]:
-    """Events for these folders, already watched, and why they are polled ("" if they are not)."""
+
+def open_events(folders: Iterable[str], *, poll: bool = False) -> Observed:
+    """Events for these folders, already watched: polled if asked for or if the file system tells nothing."""
     folders = list(folders)
     reason = "asked for" if poll else next(filter(None, map(silent, folders)), "")
-    if not reason:
+    if reason:
+        events = Observed(_polling(), tells_ends=False)
+        events.reason = reason
+    else:
         from watchdog.observers import Observer
 
-        events = Observed(Observer(), tells_ends=sys.platform == "linux")
-        try:
-            events.watch(folders)
-        except OSError as problem:
-            events.close()
-            reason = _LIMITS.get(problem.errno or 0, str(problem))
-        else:
-            return events, ""
+        events = Observed(Observer(), tells_ends=sys.platform == "linux", poller=_polling)
+    events.watch(folders)
+    return events
+
+
+def _polling() -> Any:
     from watchdog.observers.polling import PollingObserver
 
-    polled = Observed(PollingObserver(timeout=POLL_SECONDS), tells_ends=False)
-    polled.watch(folders)
-    return polled, reason
+    return PollingObserver(timeout=POLL_SECONDS)
 
 
 def silent(folder: str, mounts: str = "/proc/self/mountinfo") -> str:

@@ -119,13 +119,11 @@ class TestPolling:
         return made
 
     def test_is_not_needed_here(self, tmp_path: Path, observers: dict[str, Observer]) -> None:
-        _, reason = events.open_events([str(tmp_path)])
-        assert reason == ""
+        assert events.open_events([str(tmp_path)]).reason == ""
         assert observers["native"].scheduled == [str(tmp_path)]
 
     def test_can_be_asked_for(self, tmp_path: Path, observers: dict[str, Observer]) -> None:
-        _, reason = events.open_events([str(tmp_path)], poll=True)
-        assert reason == "asked for"
+        assert events.open_events([str(tmp_path)], poll=True).reason == "asked for"
         assert observers["polling"].scheduled == [str(tmp_path)]
 
     @pytest.mark.parametrize(
@@ -133,14 +131,22 @@ class TestPolling:
     )
     def test_steps_in_at_a_limit(self, code: int, said: str, tmp_path: Path, observers: dict[str, Observer]) -> None:
         observers["native"].problem = OSError(code, "no more")
-        _, reason = events.open_events([str(tmp_path)])
-        assert said in reason
+        assert said in events.open_events([str(tmp_path)]).reason
         assert observers["polling"].scheduled == [str(tmp_path)]
         assert not observers["native"].running
 
     def test_steps_in_where_no_events_come(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(events, "silent", lambda _: "nfs4 gives no events")
-        assert events.open_events([str(tmp_path)])[1] == "nfs4 gives no events"
+        assert events.open_events([str(tmp_path)]).reason == "nfs4 gives no events"
+
+    def test_takes_over_when_a_limit_is_reached_later(self, tmp_path: Path, observers: dict[str, Observer]) -> None:
+        (tmp_path / "more").mkdir()
+        observed = events.open_events([str(tmp_path)])
+        observers["native"].problem = OSError(errno.ENOSPC, "no more")
+        assert observed.watch([str(tmp_path), str(tmp_path / "more")])
+        assert sorted(observers["polling"].scheduled) == [str(tmp_path), str(tmp_path / "more")]
+        observed.dispatch(told.FileModifiedEvent("a"))
+        assert hints(observed) == [Hint(path="a")]
 
 
 @pytest.mark.parametrize(
