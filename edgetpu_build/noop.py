@@ -24,7 +24,7 @@ from edgetpu_build import __version__
 
 TYPE_CHECKING = False  # typing's own would have to be imported
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MAGIC = b"edgetpu-build index 1"
 HARMLESS = "EDGETPU_BUILD_CACHE_DIR"
@@ -77,11 +77,10 @@ def state_dir(root: str, environ: "Mapping[str, str]") -> str:
     return os.path.join(cache, "v1", "projects", root_key(os.fsencode(root)))
 
 
-def fold(root: str, paths: list[bytes]) -> int:
-    """Time of change, size, inode and time of inode change of every path, as one number. OSError if one is missing."""
-    here, stat, folded = os.fsencode(root) + b"/", os.stat, 0
-    for path in paths:
-        s = stat(here + path if path[:1] != b"/" else path)
+def fold(stats: "Iterable[os.stat_result]") -> int:
+    """Time of change, size, inode and time of inode change of every file, as one number."""
+    folded = 0
+    for s in stats:
         folded = hash((folded, s.st_mtime_ns, s.st_size, s.st_ino, s.st_ctime_ns))
     return folded
 
@@ -91,9 +90,14 @@ def _fresh(environ: "Mapping[str, str]") -> str | None:
     with open(os.path.join(state_dir(root, environ), "index"), "rb", buffering=0) as file:
         magic, version, where, settled, folded, text, *paths = file.read().split(b"\n")
     fits = magic == MAGIC and version == __version__.encode() and where == os.fsencode(root) and settled == b"settled"
-    if not fits or not paths or fold(root, paths) != int(folded):
+    if not fits or not paths:
         return None
-    return text.decode()
+    here = os.getcwd()
+    os.chdir(root)  # looking up a thousand short names is quicker than as many long ones
+    try:
+        return text.decode() if fold(map(os.stat, paths)) == int(folded) else None
+    finally:
+        os.chdir(here)
 
 
 def _root(folder: str) -> str:

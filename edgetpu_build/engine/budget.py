@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edgetpu_build.config.model import Budget
 from edgetpu_build.engine.outcome import MemberOutcome, Output
@@ -177,18 +178,22 @@ def _sum(members: tuple[MemberOutcome, ...]) -> Figures:
 def _judge(
     budget: Budget, parts: tuple[Part, ...], whole: tuple[Part, ...], unit: str, line: int
 ) -> Iterator[Diagnostic]:
-    for bound in BOUNDS:
-        limit = bound.limit(budget)
-        if limit is not None:
-            for part in parts if bound.each else whole:
-                figure = bound.figure(part)
-                told = bound.says.format(found=_written(figure, bound.write))
-                amount = bound.write(limit) + (" at least" if bound.floor else "")
-                broken = figure.value is not None and (figure.value < limit if bound.floor else figure.value > limit)
-                place = (unit, budget.lines.get(bound.key, line))
-                yield from _verdict(
-                    budget, bound.key, figure, f"{part.label} {told}, budget {amount}", bound.way_out, place, broken
-                )
+    for bound, limit in _bounds(budget):
+        for part in parts if bound.each else whole:
+            figure = bound.figure(part)
+            told = bound.says.format(found=_written(figure, bound.write))
+            amount = bound.write(limit) + (" at least" if bound.floor else "")
+            broken = figure.value is not None and (figure.value < limit if bound.floor else figure.value > limit)
+            place = (unit, budget.lines.get(bound.key, line))
+            yield from _verdict(
+                budget, bound.key, figure, f"{part.label} {told}, budget {amount}", bound.way_out, place, broken
+            )
+
+
+@lru_cache(maxsize=256)  # thousands of models have the same
+def _bounds(budget: Budget) -> tuple[tuple[Bound, float], ...]:
+    limits = ((bound, bound.limit(budget)) for bound in BOUNDS)
+    return tuple((bound, limit) for bound, limit in limits if limit is not None)
 
 
 def _growth(

@@ -31,6 +31,7 @@ VERSION = 1
 OptionValue = str | int | bool | tuple[str, ...]
 
 _HEAD = "# Written by edgetpu-build: what was compiled from what. Commit it; do not edit it.\n"
+_UNIT = "\n\n[[unit]]\n"
 _NAMES = tuple(field.name for field in fields(Figures))
 _OPTIONS = {tag_of(option.name): option.name for option in fields(Options)}
 
@@ -85,10 +86,11 @@ class LockedUnit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """Units by name."""
+    """Units by name. ``texts``: their blocks as they were read: what did not change is written as it was."""
 
     units: Mapping[str, LockedUnit] = field(default_factory=dict)
     generator: str = f"edgetpu-build {__version__}"
+    texts: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def files(self) -> dict[str, Output]:
@@ -99,7 +101,9 @@ class Lock:
         """With these units, and of the others those whose name is to be kept."""
         names = frozenset(keep)
         kept = {name: unit for name, unit in self.units.items() if name in names}
-        return Lock(units=kept | {unit.name: unit for unit in units})
+        new = {unit.name: unit for unit in units if unit != kept.get(unit.name)}
+        texts = {name: text for name, text in self.texts.items() if name in kept and name not in new}
+        return Lock(units=kept | new, texts=texts)
 
 
 def read(root: Path) -> Lock | None:
@@ -136,16 +140,21 @@ def parse(data: bytes) -> Lock:
         )
     try:
         units = [_unit(unit) for unit in table.get("unit", [])]
-        return Lock(units={unit.name: unit for unit in units}, generator=str(table.get("generator", "")))
+        blocks = text.rstrip("\n").split(_UNIT)[1:]
+        return Lock(
+            units={unit.name: unit for unit in units},
+            generator=str(table.get("generator", "")),
+            texts={unit.name: block for unit, block in zip(units, blocks)} if len(blocks) == len(units) else {},  # noqa: B905
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as failure:
         raise _unreadable(f"{type(failure).__name__}: {failure}") from failure
 
 
 def dumps(lock: Lock) -> str:
-    """The text of the lock: equal units, equal text."""
-    head = {"version": VERSION, "generator": lock.generator}
-    units = [_unit_table(lock.units[name]) for name in sorted(lock.units)]
-    return _HEAD + locktext.dumps(head | ({"unit": units} if units else {}))
+    """The text of the lock: equal units, equal text, unless somebody edited a block that stays."""
+    head = _HEAD + locktext.dumps({"version": VERSION, "generator": lock.generator})
+    blocks = (lock.texts.get(name) or _unit_text(lock.units[name]) for name in sorted(lock.units))
+    return _UNIT.join([head, *blocks]) + "\n"
 
 
 def write(root: Path, lock: Lock) -> bool:
@@ -168,6 +177,10 @@ def _refuse_conflict(text: str) -> None:
 def _unreadable(reason: str) -> EdgeTpuBuildError:
     hint = f"restore it (`git checkout {NAME}`), or delete it and run `edgetpu-build build`"
     return error("ETB502", f"`{NAME}` cannot be read: {reason}", hint, file=NAME)
+
+
+def _unit_text(unit: LockedUnit) -> str:
+    return locktext.dumps(_unit_table(unit), within="unit.")
 
 
 def _unit_table(unit: LockedUnit) -> dict[str, Any]:

@@ -30,9 +30,9 @@ _DEPTHS = {  # of each table that we write: how deep it lies, and whether it is 
 _NESTED = frozenset(name.rpartition(".")[2] for name in _DEPTHS)
 
 
-def dumps(table: Mapping[str, Any]) -> str:
-    """TOML of nested tables, keys in the order given: plain values first, then tables, then lists of tables."""
-    return "\n".join(_lines(table, "")) + "\n"
+def dumps(table: Mapping[str, Any], *, within: str = "") -> str:
+    """TOML of nested tables, keys in the order given, plain values first. ``within``: what table it is, and a dot."""
+    return "\n".join(_lines(table, within))
 
 
 def _lines(table: Mapping[str, Any], prefix: str) -> Iterator[str]:

@@ -83,7 +83,7 @@ def plan(config: Config, root: Path, *, tree: Tree | None = None, known_outputs:
     """
     tree = tree or WorkTree(os.fspath(root))
     problems: list[Diagnostic] = []
-    models = [_Model(model, source) for model in config.models for source in _sources(model, tree, problems)]
+    models = [model for entry in config.models for model in _models(entry, tree, problems)]
     models = _without_outputs(models, frozenset(known_outputs))
     _check_names(models, problems)
     _check_sources(models, tree, problems)
@@ -135,42 +135,23 @@ def log_path(output: str) -> str:
     return output.removesuffix(".tflite") + ".log"
 
 
-@dataclass(frozen=True, slots=True)
 class _Model:
-    """A configured model with one of its sources; ``name`` is `KEY[stem]` where a glob found it."""
+    """A configured model with one of its sources; ``name`` is `KEY[stem]` where a glob found it.
 
-    config: ModelConfig
-    source: str
+    ``outputs``: every path that it may be compiled to, for "auto" those of each count. ``whole``: where it goes uncut,
+    "" if the configuration names its pieces only.
+    """
 
-    @property
-    def name(self) -> str:
-        return self.config.name if self.source == _clean(self.config.source) else f"{self.config.name}[{self.stem}]"
+    __slots__ = ("config", "name", "outputs", "pattern", "segments", "source", "stem", "whole")
 
-    @property
-    def stem(self) -> str:
-        return posixpath.basename(self.source).removesuffix(".tflite")
-
-    @property
-    def segments(self) -> int:
-        return len(self.config.cuts) + 1 if self.config.cuts else self.config.segments
-
-    @property
-    def whole(self) -> str:
-        """Where it goes uncut; "" if the configuration names its pieces only."""
-        return "" if self.config.output and self.segments != 1 else self._path("{stem}_edgetpu.tflite")
-
-    @property
-    def pattern(self) -> str:
-        return self._path("{stem}_segment_{index}_of_{count}_edgetpu.tflite")
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Every path that it may be compiled to: for "auto", those of each count."""
-        if self.segments == 1:
-            return (self.whole,)
-        counts = [self.segments] if self.segments else range(1, self.config.max_segments + 1)
-        pieces = [_numbered(self.pattern, index, count) for count in counts for index in range(count)]
-        return tuple(dict.fromkeys(pieces + ([self.whole] if self.whole and not self.segments else [])))
+    def __init__(self, config: ModelConfig, source: str, *, found: bool) -> None:
+        self.config, self.source = config, source
+        self.stem = posixpath.basename(source).removesuffix(".tflite")
+        self.name = f"{config.name}[{self.stem}]" if found else config.name
+        self.segments = len(config.cuts) + 1 if config.cuts else config.segments
+        self.whole = "" if config.output and self.segments != 1 else self._path("{stem}_edgetpu.tflite")
+        self.pattern = "" if self.segments == 1 else self._path("{stem}_segment_{index}_of_{count}_edgetpu.tflite")
+        self.outputs = (self.whole,) if self.segments == 1 else self._pieces()
 
     def place(self, key: str) -> dict[str, str | int]:
         lines = self.config.lines
@@ -182,6 +163,11 @@ class _Model:
         path = self.config.output or posixpath.join(folder, default)
         return _clean(path.replace("{stem}", self.stem))
 
+    def _pieces(self) -> tuple[str, ...]:
+        counts = [self.segments] if self.segments else range(1, self.config.max_segments + 1)
+        pieces = [_numbered(self.pattern, index, count) for count in counts for index in range(count)]
+        return tuple(dict.fromkeys(pieces + ([self.whole] if self.whole and not self.segments else [])))
+
 
 def _clean(path: str) -> str:
     return posixpath.normpath(path)
@@ -191,28 +177,31 @@ def _numbered(pattern: str, index: int, count: int) -> str:
     return pattern.replace("{index}", str(index)).replace("{count}", str(count))
 
 
-def _sources(model: ModelConfig, tree: Tree, problems: list[Diagnostic]) -> list[str]:
+def _models(model: ModelConfig, tree: Tree, problems: list[Diagnostic]) -> list[_Model]:
     source = _clean(model.source)
     if not is_pattern(source) or tree.kind(source) == "file":
-        return [source]
+        return [_Model(model, source, found=False)]
     found = [path for path in tree.matches(source) if not path.endswith("_edgetpu.tflite")]
     if not found:
         hint = "compiled files (`*_edgetpu.tflite`) are never matched"
-        place = _Model(model, source).place("source")
+        place = _Model(model, source, found=False).place("source")
         problems.append(error("ETB211", f"no file matches `{model.source}`", hint, **place).diagnostics[0])
-    return found
+    return [_Model(model, path, found=True) for path in found]
 
 
 def _without_outputs(models: list[_Model], known: frozenset[str]) -> list[_Model]:
     """Less those that are themselves outputs: what a build wrote must never become the source of the next."""
-    plain = [model for model in models if model.name == model.config.name]
-    outputs = known | {path for model in plain for path in model.outputs}
-    kept = set()
-    for model in sorted(models, key=lambda model: len(model.source)):
-        if model.name == model.config.name or model.source not in outputs:
-            kept.add(model)
+    found = [model for model in models if model.name != model.config.name]
+    if not found:
+        return models
+    outputs = set(known).union(*(model.outputs for model in models if model.name == model.config.name))
+    dropped = set()
+    for model in sorted(found, key=lambda model: len(model.source)):
+        if model.source in outputs:
+            dropped.add(model)
+        else:
             outputs |= set(model.outputs) - {model.source}
-    return [model for model in models if model in kept]
+    return [model for model in models if model not in dropped]
 
 
 def _check_names(models: list[_Model], problems: list[Diagnostic]) -> None:

@@ -103,14 +103,14 @@ def write_noop(root: str, folder: str, paths: Iterable[str], *, units: int, now_
     """Let the next plain `build` find that nothing changed, if these files are as they were at ``now_ns`` still."""
     names = [os.fsencode(path) for path in paths]
     with suppress(OSError, EdgeTpuBuildError):
-        stamps = [stamps_of(os.stat(os.path.join(os.fsencode(root), name))) for name in names]
-        racy = any(is_racy(stamp, now_ns) for stamp in stamps)
+        stats = [os.stat(os.path.join(os.fsencode(root), name)) for name in names]
+        racy = max(max(found.st_mtime_ns, found.st_ctime_ns) for found in stats) >= now_ns - RACY_NS
         lines = [
             noop.MAGIC,
             __version__.encode(),
             os.fsencode(root),
             b"racy" if racy else b"settled",
-            b"%d" % noop.fold(root, names),
+            b"%d" % noop.fold(stats),
             noop.summary(units).encode(),
             *names,
         ]

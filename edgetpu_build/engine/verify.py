@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edgetpu_build.engine import executor, lockfile, stored
+from edgetpu_build.engine import lockfile, stored
 from edgetpu_build.engine.compilers import Compilers
 from edgetpu_build.engine.decide import decide, why_broken
 from edgetpu_build.engine.lockfile import Lock, LockedUnit, as_outcome
@@ -16,6 +16,7 @@ from edgetpu_build.engine.outcome import Outcome, UnitOutcome
 from edgetpu_build.engine.plan import Unit, plan
 from edgetpu_build.engine.project import Project
 from edgetpu_build.engine.statindex import StatIndex
+from edgetpu_build.engine.workers import Workers
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, error
 
 _BUILD = "run `edgetpu-build build`"
@@ -32,7 +33,7 @@ def verify(project: Project, *, recompile: int = 0) -> Outcome:
     index = StatIndex(str(project.root), project.state, time.time_ns(), trust=False)
     compilers = Compilers(project.config, lock, project.backend)
     sample = {unit.name for unit in sorted(planned.units, key=lambda unit: _key(unit, lock))[:recompile]}
-    with executor.Workers() as workers:
+    with Workers() as workers:
         units = tuple(
             _verified(unit, lock, index, project, compilers, workers if unit.name in sample else None)
             for unit in planned.units
@@ -54,7 +55,7 @@ def _verified(
     index: StatIndex,
     project: Project,
     compilers: Compilers,
-    workers: executor.Workers | None,
+    workers: Workers | None,
 ) -> UnitOutcome:
     locked = lock.units.get(unit.name)
     if locked is None:
@@ -99,7 +100,7 @@ def _afresh(
     index: StatIndex,
     project: Project,
     compilers: Compilers,
-    workers: executor.Workers,
+    workers: Workers,
 ) -> Iterator[Diagnostic]:
     identity = compilers.identify(unit)
     decision = decide(unit, identity, lock, index, logs=project.config.ship_logs)

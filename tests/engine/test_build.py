@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgetpu_build.engine import lockfile
-from edgetpu_build.engine.executor import BugError
+from edgetpu_build.engine.workers import BugError
 from edgetpu_build.errors import EdgeTpuBuildError
 from tests.support.backend import StandIn
 from tests.support.project import Yard, codes, states, unit
