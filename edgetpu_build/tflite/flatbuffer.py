@@ -34,9 +34,9 @@ NUMBERS = {
 _U32 = struct.Struct("<I").unpack_from
 _I32 = struct.Struct("<i").unpack_from
 _U16X2 = struct.Struct("<HH").unpack_from
-_TABLE_COST = 32  # bytes of work that a visited table counts for; a real one takes 12 and more
-_WORK_FACTOR = 8  # a file may share and nest: so many times its size may be visited,
-_WORK_LIMIT = 1 << 26  # and never more than this
+_TABLE_COST = 16  # bytes of work that a visited table counts for; a real one takes 8 and more
+_WORK_FACTOR = 4  # a file may share and nest, so that tables are visited again: so many times its size,
+_WORK_LIMIT = 1 << 24  # and never more than this (a million tables); vectors may always be visited once
 _MOST_SLOTS = 256  # no schema has tables of so many fields
 
 
@@ -130,7 +130,7 @@ class Decoder:
         self.end = 0
         self.unknown: set[str] = set()
         self.blobs: dict[tuple[int, int], memoryview] = {}
-        self._work = min(_WORK_FACTOR * self.size + 4096, _WORK_LIMIT)
+        self._work = min(_WORK_FACTOR * self.size + 4096, _WORK_LIMIT) + self.size
         self._plans: dict[tuple[str, int], _Plan] = {}
 
     def root(self, table: str) -> Table:

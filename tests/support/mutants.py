@@ -69,7 +69,7 @@ def structured(data: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         try:
             rng.choice(FAULTS)(model, rng)
-        except TypeError:  # an earlier fault took away what this one would change
+        except (TypeError, AttributeError):  # an earlier fault took away what this one would change
             continue
     return pack(model)
 
