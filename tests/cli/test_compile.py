@@ -335,3 +335,39 @@ def test_name_that_is_not_ascii(edgetpu: Edgetpu, folder: Path) -> None:
     assert edgetpu("compile", "größe [1].tflite").code == 0
     assert "Input: größe [1].tflite\n" in (folder / "größe [1]_edgetpu.log").read_text(encoding="utf-8")
     assert json.loads(edgetpu("compile", "größe [1].tflite", "--format", "json").out)["ok"] is True
+
+
+class Endless:
+    """A compiler that is never done."""
+
+    def compile(self, request: Any, **how: Any) -> Any:
+        while True:
+            pass
+
+
+def test_time_out_leaves_nothing_behind(edgetpu: Edgetpu, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgetpu_build.cli import compile as command
+    from edgetpu_build.engine import oneoff
+
+    bounded = oneoff.bounded
+    asked: list[float] = []
+    monkeypatch.setattr(command, "backend", lambda _: Endless())
+    monkeypatch.setattr(oneoff, "bounded", lambda seconds: asked.append(seconds) or bounded(0.01))
+    run = edgetpu("compile", "in/a.tflite", "-t", "7", "-o", "out")
+    assert asked == [7]
+    assert run.code == 1
+    assert run.out.splitlines()[1:] == [
+        "Started a compilation timeout timer of 7 seconds.",
+        "Compilation timeout. This is usually caused by large activations.",
+        "Compilation failed! ",
+    ]
+    assert "ETB313" in run.err
+    assert not (folder / "out").exists()
+
+
+def test_a_model_without_enough_places_to_cut(edgetpu: Edgetpu, folder: Path) -> None:
+    run = edgetpu("compile", "in/a.tflite", "-n", "99")
+    assert run.code == 1
+    assert "ETB311" in run.err
+    assert "Compilation failed: " in run.out
+    assert made(folder) == []
