@@ -33,19 +33,20 @@ class Policy:
     """How a compiler deals out the room. ``pooled``: the layers of all models compete.
 
     ``singles_last``: single-position layers of all models come after everything else, chunk k in tile k, and a tile
-    takes ``tile_limit`` bytes of them (bracket 520,200 to 522,000). ``before``: who is served before a layer that gets
+    takes ``tile_limit`` bytes of them (bracket 520,200 to 522,000). ``by_fullest_tile``: see ``_Tiles.left``. ``before``: who is served before a layer that gets
     nothing.
     """
 
     before: str = "the layers that come first and the models before its own"
     pooled: bool = False
+    by_fullest_tile: bool = False
     singles_last: bool = False
     tile_limit: int = 0
 
 
 POLICIES = {
     "1.0": Policy(before="the convolutions of all models", singles_last=True, tile_limit=521_000),
-    "16.0": Policy(before="the layers, of all models together, that come first", pooled=True),
+    "16.0": Policy(before="the layers, of all models together, that come first", pooled=True, by_fullest_tile=True),
 }
 IN_ORDER = Policy()
 
@@ -124,7 +125,9 @@ class _Tiles:
 
     @property
     def left(self) -> int:
-        """Bytes for a layer that spreads evenly: what the fullest tile still has, times 16."""
+        """What is printed as left: bytes, or with 16.0 what the fullest tile still has, times 16."""
+        if not self._policy.by_fullest_tile:
+            return self._unused
         return max(0, self._room - self._spread - TILES * max(self._loads))
 
     @property
@@ -182,10 +185,11 @@ def _deal(models: Sequence[Sequence[Candidate]], room: int, policy: Policy) -> A
     decisions = [[Decision(layer, cached=False, reason=ALWAYS_STREAMED) for layer in model] for model in models]
     remaining = [room] * len(models)
     for number, place in _order(models, policy):
+        before = tiles.left
         decisions[number][place] = tiles.take(models[number][place])
-        remaining[number:] = [tiles.left] * (len(models) - number)
-    if policy.pooled:
-        remaining = [tiles.left] * len(models)
+        taken = before - tiles.left
+        first = 0 if policy.pooled else number
+        remaining[first:] = [left - taken for left in remaining[first:]]
     lost = any(not d.cached and not d.hopeless for mine in decisions for d in mine)
     return Allocation(tuple(map(tuple, decisions)), tuple(remaining), lost and policy.pooled and len(models) > 1)
 

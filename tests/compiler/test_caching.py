@@ -159,3 +159,10 @@ def test_what_is_cached_fits_and_what_would_fit_alone_never_leaves_a_chip_empty(
 def test_a_chunk_that_only_the_larger_end_of_the_range_holds_is_not_sure() -> None:
     allocation = allocate([[dense(1000)]], estimated(TILES * 1010, TILES * 990, TILES * 1020), "16.0")
     assert [(decision.cached, decision.sure) for decision in allocation.decisions[0]] == [(True, False)]
+
+
+def test_what_remains_is_counted_in_bytes_before_sixteen() -> None:
+    """A dense network of 15.0 printed 7.44 MiB left of 7.86, though one tile in 16 held most of it."""
+    for generation in ("1.0", "15.0"):
+        allocation = allocate([[dense(100, 4)], [conv(500)]], exact(TILES * 1000), generation)
+        assert allocation.remaining == (TILES * 1000 - 400, TILES * 1000 - 900)
