@@ -33,8 +33,8 @@ class Policy:
     """How a compiler deals out the room. ``pooled``: the layers of all models compete.
 
     ``singles_last``: single-position layers of all models come after everything else, chunk k in tile k, and a tile
-    takes ``tile_limit`` bytes of them (bracket 520,200 to 522,000). ``by_fullest_tile``: see ``_Tiles.left``. ``before``: who is served before a layer that gets
-    nothing.
+    takes ``tile_limit`` bytes of them (bracket 520,200 to 522,000). ``by_fullest_tile``: see ``_Tiles.left``.
+    ``before``: who is served before a layer that gets nothing.
     """
 
     before: str = "the layers that come first and the models before its own"
