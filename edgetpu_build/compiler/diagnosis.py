@@ -14,11 +14,12 @@ from edgetpu_build.chip.case import EIGHT_BIT
 from edgetpu_build.chip.generations import LATEST, Generation
 from edgetpu_build.chip.operators import CONVERTER_ADVICE, UNKNOWN_KINDS, highest_version
 from edgetpu_build.compiler import scales
+from edgetpu_build.compiler.artifact import CUSTOM_OPERATOR
 from edgetpu_build.compiler.interface import OperatorResult
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, warning
 from edgetpu_build.tflite.model import Model, Operator, Subgraph, Tensor
 
-COMPILED_OPERATORS = ("edgetpu-custom-op", "edgetpu-sim-custom-op")
+COMPILED_OPERATORS = ("edgetpu-custom-op", CUSTOM_OPERATOR)
 KNOWN_CUSTOM_OPERATORS = ("TFLite_Detection_PostProcess", "PosenetDecoderOp")
 """Custom operators of CPU parts in files that Google's compiler wrote; others are refused when it loads the model."""
 

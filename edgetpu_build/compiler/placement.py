@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from edgetpu_build.chip.case import case
 from edgetpu_build.chip.generations import Generation
-from edgetpu_build.chip.rules import FOLLOWS, STOPPED, first_broken
+from edgetpu_build.chip.rules import FOLLOWS, STOPPED, broken
 from edgetpu_build.chip.rules.rule import MAPPED, Finding
 from edgetpu_build.compiler.interface import OperatorResult
 from edgetpu_build.errors import error
@@ -51,8 +51,8 @@ def place(
     runtime = generation.rules_for(min_runtime_version)
     graph = _Graph.of(subgraph)
     stopped = graph.behind(stop_at)
-    findings = [first_broken(case(subgraph, i, generation, runtime)) for i in range(len(subgraph.operators))]
-    able = [finding is None and not stopped[i] for i, finding in enumerate(findings)]
+    findings = [tuple(broken(case(subgraph, i, generation, runtime))) for i in range(len(subgraph.operators))]
+    able = [not found and not stopped[i] for i, found in enumerate(findings)]
     epochs = graph.epochs(able)
     partitions = _partitions(able, epochs, every=multiple_subgraphs)
     inside = {index for partition in partitions for index in partition}
@@ -102,16 +102,22 @@ def _mapped(subgraph: Subgraph, index: int) -> OperatorResult:
     return OperatorResult(index=index, name=subgraph.operators[index].kind, target="edgetpu", status=MAPPED)
 
 
-def _left(subgraph: Subgraph, index: int, finding: Finding | None, *, stopped: bool, blocker: int) -> OperatorResult:
+def _left(subgraph: Subgraph, index: int, found: tuple[Finding, ...], *, stopped: bool, blocker: int) -> OperatorResult:
     left = OperatorResult(index=index, name=subgraph.operators[index].kind, target="cpu")
-    if finding is not None:
-        return replace(left, rule=finding.rule, status=finding.status, reason=finding.reason, hint=finding.hint)
+    if found:
+        return replace(left, rule=found[0].rule, status=found[0].status, reason=_reason(found), hint=found[0].hint)
     if stopped:
         reason = "it comes after the tensors at which mapping was asked to stop"
         return replace(left, rule=STOPPED.id, status=STOPPED.status, reason=reason)
     reason = f"it runs after operator {blocker} ({subgraph.operators[blocker].kind}), which stays on the CPU"
     hint = f"solve operator {blocker} first, or allow `multiple-subgraphs`"
     return replace(left, rule=FOLLOWS.id, status=FOLLOWS.status, reason=reason, hint=hint, follows=blocker)
+
+
+def _reason(found: tuple[Finding, ...]) -> str:
+    """Of the rule that decides, and which others would decide next: mending one alone may not be enough."""
+    others = [finding.rule for finding in found if finding.status != found[0].status]
+    return found[0].reason + (f"; it also breaks {', '.join(f'`{rule}`' for rule in others)}" if others else "")
 
 
 def _tell_gains(results: list[OperatorResult], graph: _Graph, able: list[bool], now: int) -> None:

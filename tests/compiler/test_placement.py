@@ -93,6 +93,14 @@ def test_order_in_the_file_need_not_be_the_order_of_running() -> None:
     assert placed.partitions == ((0, 1),)
 
 
+def test_what_else_an_operator_breaks_is_told() -> None:
+    graph = Graph()
+    graph.op("GATHER", graph.input(2, 4, 4, 4), dtype="INT32")
+    (operator,) = on(graph.subgraph()).operators
+    assert operator.rule == "rank"
+    assert operator.reason.endswith("; it also breaks `output-type`, `kind`")
+
+
 def test_stopping() -> None:
     subgraph = wired((ABLE, ()), (ABLE, (0,)), (ABLE, (1,)), (ABLE, (0,)))
     placed = on(subgraph, stop_at=(1,))

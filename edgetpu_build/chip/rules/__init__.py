@@ -70,11 +70,6 @@ RULES: tuple[Rule, ...] = (
 """Highest precedence first: the status of the first that is broken is the one that Google's compiler prints."""
 
 
-def first_broken(case: Case) -> Finding | None:
-    """The rule that decides, None for an operator that the Edge TPU can take."""
-    return next(broken(case), None)
-
-
 def broken(case: Case) -> Iterator[Finding]:
     """Every rule that the operator breaks, the deciding one first."""
     return (found for rule in RULES if (found := rule.finding(case)) is not None)
