@@ -33,7 +33,7 @@ from edgetpu_build.tflite.model import Model, Tensor
 from edgetpu_build.tflite.reader import read
 from edgetpu_build.tflite.schema import ELEMENT_BITS
 from edgetpu_build.tflite.soundness import LARGEST
-from edgetpu_build.tflite.writer import Encoder
+from edgetpu_build.tflite.writer import Encoder, Pieces
 
 CUSTOM_OPERATOR = "edgetpu-sim-custom-op"
 COMPILER = "edgetpu-build, for the simulated device"
@@ -117,7 +117,7 @@ def build(model: Model, parts: Sequence[Part], *, token: int, runtime_version: i
                 inputs=part.inputs,
                 outputs=part.outputs,
                 custom_code=CUSTOM_OPERATOR,
-                custom_options=package.encode(_package(model, part, token, runtime_version)),
+                custom_options=package.pieces(_package(model, part, token, runtime_version)),
             )
             for part in parts
         ],
@@ -180,7 +180,7 @@ def _package(model: Model, part: Part, token: int, runtime_version: int) -> pack
     )
 
 
-def _instructions(model: Model, part: Part) -> bytes:
+def _instructions(model: Model, part: Part) -> Pieces:
     relocated = [place.tensor for place in part.relocations]
     code, places = surgery.program(model, part.operators, part.inputs, part.outputs, relocated)
     order = sorted(part.relocations, key=lambda place: (place.blob, place.offset, place.tensor))
@@ -197,8 +197,8 @@ def _instructions(model: Model, part: Part) -> bytes:
     return _encoded({"version": VERSION, "model": code, "relocations": relocations})
 
 
-def _encoded(table: Table) -> bytes:
-    return bytes(Encoder(_SCHEMA, IDENTIFIER).finish("Program", table))
+def _encoded(table: Table) -> Pieces:
+    return Encoder(_SCHEMA, IDENTIFIER).pieces("Program", table)
 
 
 def _layer(tensor: Tensor, depth_alignment: int) -> package.Layer:

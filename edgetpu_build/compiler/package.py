@@ -21,7 +21,7 @@ from edgetpu_build.errors import EdgeTpuBuildError, error
 from edgetpu_build.tflite import flexbuffer
 from edgetpu_build.tflite.flatbuffer import Decoder, Schema, Table
 from edgetpu_build.tflite.reader import SCHEMA as MODEL_SCHEMA
-from edgetpu_build.tflite.writer import Encoder
+from edgetpu_build.tflite.writer import Bytes, Encoder, Pieces
 
 CUSTOM_OPERATORS = ("edgetpu-custom-op", "edgetpu-sim-custom-op")
 IDENTIFIER = b"DWN1"
@@ -101,17 +101,17 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executable:
-    """``parameters``: bytes sent to the chip; ``instructions``: bitstreams, chunk by chunk.
+    """``parameters``: bytes sent to the chip; ``instructions``: bitstreams, chunk by chunk (each may be in pieces).
 
     ``narrow_memory``: bytes a tile; ``scratch_size``: bytes on the host.
     """
 
     type: ExecutableType
-    parameters: bytes | memoryview = field(default=b"", repr=False)
+    parameters: Bytes = field(default=b"", repr=False)
     token: int = 0
     inputs: tuple[Layer, ...] = ()
     outputs: tuple[Layer, ...] = ()
-    instructions: tuple[bytes | memoryview, ...] = field(default=(), repr=False)
+    instructions: tuple[Bytes | Pieces, ...] = field(default=(), repr=False)
     name: str = ""
     batch_size: int = 1
     scratch_size: int = 0
@@ -142,6 +142,11 @@ class Package:
 
 def encode(package: Package) -> bytes:
     """The custom options of an Edge TPU custom operator; equal values give equal bytes."""
+    return b"".join(pieces(package))
+
+
+def pieces(package: Package) -> Pieces:
+    """``encode`` without a copy of the parameters, which may be large."""
     executables = [_flatbuffer("Executable", _executable_table(e)) for e in package.executables]
     table: Table = {
         "min_runtime_version": package.min_runtime_version,
@@ -149,7 +154,6 @@ def encode(package: Package) -> bytes:
         "compiler_version": package.compiler_version.encode(),
         "model_identifier": package.model_identifier.encode(),
     }
-    executables.clear()  # parameters may be large: at no time more than two copies of them
     return flexbuffer.write_map({"1": 0, "4": _flatbuffer("Package", table), "5": -1})
 
 
@@ -221,8 +225,8 @@ def _damaged(why: str) -> EdgeTpuBuildError:
     return error("ETB302", f"{_WHAT} is damaged: {why}")
 
 
-def _flatbuffer(name: str, table: Table) -> bytearray:
-    return Encoder(SCHEMA, IDENTIFIER if name == "Package" else b"").finish(name, table)
+def _flatbuffer(name: str, table: Table) -> Pieces:
+    return Encoder(SCHEMA, IDENTIFIER if name == "Package" else b"").pieces(name, table)
 
 
 def _executable(table: Table) -> Executable:

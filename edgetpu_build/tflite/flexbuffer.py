@@ -7,6 +7,9 @@ kind in its upper six bits and the width of what it refers to (a power of two) i
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
+
+from edgetpu_build.tflite.writer import Bytes, Pieces
 
 Value = int | memoryview
 
@@ -80,28 +83,40 @@ class _Reader:
         return self.data[start : start + size]
 
 
-def write_map(values: dict[str, int | bytes | bytearray]) -> bytes:
-    """A flexbuffer of one map, all widths 4 bytes; keys are sorted, as the format asks."""
-    out = bytearray()
-    keys = {}
+def write_map(values: Mapping[str, int | Bytes | Pieces]) -> Pieces:
+    """A flexbuffer of one map, in pieces; all widths are 4 bytes. Keys are sorted, as the format asks.
+
+    Strings start at multiples of 16, so that what is aligned in them is aligned in the whole.
+    """
+    made, position, starts = [], 0, {}
     for key in sorted(values):
-        keys[key] = len(out)
-        out += key.encode() + b"\0"
+        starts[key] = position
+        made.append(key.encode() + b"\0")
+        position += len(made[-1])
+    pieces: Pieces = [*made]
     strings = {}
     for key, value in sorted(values.items()):
-        if isinstance(value, bytes | bytearray):
-            out += bytes(-len(out) % 4) + struct.pack("<I", len(value))
-            strings[key] = len(out)
-            out += value
-        out += b"\0"
-    out += bytes(-len(out) % 4) + struct.pack("<I", len(keys))
+        if isinstance(value, int):
+            continue
+        parts = value if isinstance(value, list) else [value]
+        size = sum(map(len, parts))
+        gap = -(position + 4) % 16
+        strings[key] = position + gap + 4
+        pieces += [bytes(gap) + struct.pack("<I", size), *parts, b"\0"]
+        position = strings[key] + size + 1
+    gap = -position % 4
+    return [*pieces, bytes(gap), _map_tail(values, starts, strings, position + gap)]
+
+
+def _map_tail(values: Mapping[str, object], starts: dict[str, int], strings: dict[str, int], at: int) -> bytes:
+    """The vector of keys, the map, and the root that leads to it, for a place at byte ``at``."""
+    out = struct.pack("<I", len(starts))
     key_vector = len(out)
-    for place in keys.values():
-        out += struct.pack("<I", len(out) - place)
-    out += struct.pack("<III", len(out) - key_vector, 4, len(keys))
-    start = len(out)
-    for key in keys:
-        out += struct.pack("<I", len(out) - strings[key]) if key in strings else struct.pack("<i", values[key])
-    out += bytes((_STRING if key in strings else _INT) << 2 | 2 for key in keys)
-    out += struct.pack("<BBB", len(out) - start, _MAP << 2 | 2, 1)
-    return bytes(out)
+    for start in starts.values():
+        out += struct.pack("<I", at + len(out) - start)
+    out += struct.pack("<III", len(out) - key_vector, 4, len(starts))
+    first = len(out)
+    for key in starts:
+        out += struct.pack("<I", at + len(out) - strings[key]) if key in strings else struct.pack("<i", values[key])
+    out += bytes((_STRING if key in strings else _INT) << 2 | 2 for key in starts)
+    return out + struct.pack("<BBB", len(out) - first, _MAP << 2 | 2, 1)

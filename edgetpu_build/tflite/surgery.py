@@ -18,7 +18,7 @@ from edgetpu_build.tflite.flatbuffer import Table
 from edgetpu_build.tflite.model import Model, Operator, Subgraph
 from edgetpu_build.tflite.reader import SCHEMA
 from edgetpu_build.tflite.soundness import TENSOR_REFERENCES, quantization_references
-from edgetpu_build.tflite.writer import Encoder
+from edgetpu_build.tflite.writer import Bytes, Encoder, Pieces
 
 _CUSTOM = schema.operator_number("CUSTOM")
 
@@ -31,7 +31,7 @@ class Part:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     custom_code: str
-    custom_options: bytes = field(repr=False)
+    custom_options: Bytes | Pieces = field(repr=False)
 
 
 def delegate(model: Model, parts: Sequence[Part]) -> bytes:
@@ -67,16 +67,16 @@ def extract(model: Model, operators: Iterable[int], inputs: Sequence[int], outpu
 
 def program(
     model: Model, operators: Iterable[int], inputs: Sequence[int], outputs: Sequence[int], without: Iterable[int]
-) -> tuple[bytes, dict[int, int]]:
+) -> tuple[Pieces, dict[int, int]]:
     """``extract`` for a machine: no metadata, signatures or appendix, and no bytes for the constants in ``without``.
 
-    Also gives the new index of every tensor that is in it.
+    Comes in pieces, to be joined, and with it the new index of every tensor that is in it.
     """
     _refuse_unknown(model)
     draft = _segment(model, sorted(operators), inputs, outputs)
     bare = {key: model.tree[key] for key in ("version", "operator_codes", "subgraphs", "buffers") if key in model.tree}
     tree = _renumbered(bare, draft, frozenset(without))
-    return bytes(Encoder(SCHEMA, schema.IDENTIFIER).finish("Model", tree)), _places(draft.kept)
+    return Encoder(SCHEMA, schema.IDENTIFIER).pieces("Model", tree), _places(draft.kept)
 
 
 def boundary(subgraph: Subgraph, operators: Iterable[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -179,11 +179,11 @@ def _refuse_unknown(model: Model) -> None:
 
 def _write(model: Model, draft: _Draft) -> bytes:
     _refuse_unknown(model)
-    out = Encoder(SCHEMA, schema.IDENTIFIER).finish("Model", _renumbered(model.tree, draft, frozenset()))
+    pieces = Encoder(SCHEMA, schema.IDENTIFIER).pieces("Model", _renumbered(model.tree, draft, frozenset()))
     tail = model.raw[model.flatbuffer_size :]
     if tail:
-        out += archive.rebase(tail, len(out))
-    return bytes(out)
+        pieces.append(archive.rebase(tail, sum(map(len, pieces))))
+    return b"".join(pieces)
 
 
 def _renumbered(tree: Mapping[str, object], draft: _Draft, without: frozenset[int]) -> Table:

@@ -1,7 +1,8 @@
 """Dicts back to a flatbuffer: the inverse of ``flatbuffer.Decoder``, by the same schema, the same bytes every time.
 
 Written front to back: a table stands before what it refers to, tables of one layout share a vtable, vectors whose
-alignment the schema forces (constants: 16 bytes) come last. Vectors of numbers are bytes here: copied, never unpacked.
+alignment the schema forces (constants: 16 bytes) come last. These may be given in pieces and are left in pieces: files
+within files (a model in a program in a package in a model) are copied once, when the outermost is joined.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from typing import Any
 
 from edgetpu_build.errors import error
 from edgetpu_build.tflite.flatbuffer import NUMBERS, Field, Schema, Table
+
+Bytes = bytes | bytearray | memoryview
+Pieces = list[Bytes]
 
 _U32 = struct.Struct("<I")
 _LIMIT = (1 << 31) - 1  # offsets of flatbuffers are read as signed by some
@@ -52,21 +56,29 @@ class Encoder:
         self.out = bytearray(4) + identifier
         self._layouts: dict[tuple[str, tuple[str, ...]], Layout] = {}
         self._vtables: dict[bytes, int] = {}
-        self._blobs: dict[int, tuple[bytes | memoryview, Field, list[int]]] = {}
+        self._blobs: dict[int, tuple[Bytes | Pieces, Field, list[int]]] = {}
 
-    def finish(self, table: str, root: Table) -> bytearray:
+    def finish(self, table: str, root: Table) -> bytes:
         """The whole file; its length is a multiple of 16."""
-        position = self._table(root, table)
-        _U32.pack_into(self.out, 0, position)
-        size = len(self.out) + sum(len(data) for data, _, _ in self._blobs.values())
-        if size > _LIMIT:
-            raise error("ETB302", f"{size} bytes are too many for one TensorFlow Lite file (2 GiB)")
+        return b"".join(self.pieces(table, root))
+
+    def pieces(self, table: str, root: Table) -> Pieces:
+        """The whole file, where the large vectors are still the very objects that were given."""
+        _U32.pack_into(self.out, 0, self._table(root, table))
+        made: Pieces = [self.out]
+        position = len(self.out)
         for data, field, places in self._blobs.values():
-            position = self._vector(data, field, {})
+            parts = data if isinstance(data, list) else [data]
+            size = sum(map(len, parts))
+            gap = -(position + 4) % field.alignment
             for place in places:
-                _U32.pack_into(self.out, place, position - place)
-        self._align(16)
-        return self.out
+                _U32.pack_into(self.out, place, position + gap - place)
+            made += [_ZEROS[:gap], _U32.pack(size), *parts, b"\0" if field.element == "string" else b""]
+            position += gap + 4 + size + (field.element == "string")
+        made.append(_ZEROS[: -position % 16])
+        if position > _LIMIT:
+            raise error("ETB302", f"{position} bytes are too many for one TensorFlow Lite file (2 GiB)")
+        return made
 
     def _align(self, alignment: int, ahead: int = 0) -> None:
         """Pads so that the position ``ahead`` bytes from here is a multiple of ``alignment``."""
@@ -94,7 +106,7 @@ class Encoder:
                 _U32.pack_into(out, at + offset, position - at - offset)
         return at
 
-    def _later(self, data: bytes | memoryview, field: Field, place: int) -> None:
+    def _later(self, data: Bytes | Pieces, field: Field, place: int) -> None:
         """A large vector stands behind all tables, once, however many of them refer to the same object."""
         self._blobs.setdefault(id(data), (data, field, []))[2].append(place)
 
@@ -119,7 +131,7 @@ class Encoder:
             return None
         return self._vector if field.item else self._tables
 
-    def _vector(self, data: bytes | bytearray | memoryview, field: Field, _table: Table) -> int:
+    def _vector(self, data: Bytes, field: Field, _table: Table) -> int:
         self._align(field.alignment, ahead=4)
         out = self.out
         at = len(out)
@@ -127,8 +139,8 @@ class Encoder:
         out += data
         return at
 
-    def _string(self, text: bytes | memoryview, field: Field, _table: Table) -> int:
-        self._align(field.alignment, ahead=4)
+    def _string(self, text: Bytes, _field: Field, _table: Table) -> int:
+        self._align(4)
         at = len(self.out)
         self.out += _U32.pack(len(text))
         self.out += text
@@ -149,10 +161,11 @@ class Encoder:
             _U32.pack_into(self.out, place, self._table(table, field.element) - place)
         return at
 
-    def _strings(self, texts: list[bytes | memoryview], field: Field, table: Table) -> int:
+    def _strings(self, texts: list[Bytes | Pieces], field: Field, _table: Table) -> int:
+        """Strings are texts in a table, files in a file in a vector: so the latter stand with the large vectors."""
         at, places = self._places(len(texts))
         for place, text in zip(places, texts, strict=True):
-            _U32.pack_into(self.out, place, self._string(text, field, table) - place)
+            self._later(text, field, place)
         return at
 
     def _union(self, value: Table, field: Field, table: Table) -> int:

@@ -236,7 +236,7 @@ def test_every_field_of_the_schema_survives() -> None:
         "intermediates": (6).to_bytes(4, "little"),
     }
     tree["subgraphs"] = [{**main, "tensors": tensors, "operators": operators, "debug_metadata_index": 3}]
-    model = read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+    model = read(Encoder(SCHEMA, b"TFL3").finish("Model", tree))
     again = read(delegate(model, [as_part(model, [3])])).tree["subgraphs"][0]
     assert again["debug_metadata_index"] == 3
     (variable,) = [t for t in again["tensors"] if t.get("is_variable")]
@@ -258,27 +258,27 @@ def test_scales_that_stand_in_tensors_of_their_own_come_along() -> None:
     tensors[4] = {**tensors[4], "quantization": details}
     tensors += [{"name": b"scales", "shape": b"", "type": 0}, {"name": b"zeros", "shape": b"", "type": 0}]
     tree["subgraphs"] = [{**main, "tensors": tensors}]
-    model = read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+    model = read(Encoder(SCHEMA, b"TFL3").finish("Model", tree))
     for data in (delegate(model, [as_part(model, [0])]), extract(model, [1], *boundary(model.main, [1]))):
         stored = read(data).tree["subgraphs"][0]["tensors"]
         (found,) = [t["quantization"]["details"] for t in stored if "details" in t.get("quantization", {})]
         assert (stored[found["scales"]]["name"], stored[found["zero_points"]]["name"]) == (b"scales", b"zeros")
     details["details"]["scales"] = 999
     with pytest.raises(EdgeTpuBuildError):
-        read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+        read(Encoder(SCHEMA, b"TFL3").finish("Model", tree))
 
 
 def test_the_old_list_of_metadata_buffers_is_renumbered() -> None:
     tree = dict(read(models.dense_net(2, 16, 16)).tree)
     tree["buffers"] = [*tree["buffers"], {"data": b"old-style metadata"}]
     tree["metadata_buffer"] = (len(tree["buffers"]) - 1).to_bytes(4, "little")
-    model = read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+    model = read(Encoder(SCHEMA, b"TFL3").finish("Model", tree))
     again = read(delegate(model, [as_part(model, [0])])).tree
     assert len(again["buffers"]) < len(tree["buffers"])
     assert again["buffers"][int.from_bytes(again["metadata_buffer"], "little")]["data"] == b"old-style metadata"
     tree["metadata_buffer"] = b"\xff\xff\0\0"
     with pytest.raises(EdgeTpuBuildError):
-        read(bytes(Encoder(SCHEMA, b"TFL3").finish("Model", tree)))
+        read(Encoder(SCHEMA, b"TFL3").finish("Model", tree))
 
 
 def test_fields_that_only_a_newer_schema_knows_are_not_dropped_in_silence() -> None:
@@ -286,7 +286,7 @@ def test_fields_that_only_a_newer_schema_knows_are_not_dropped_in_silence() -> N
     tree = dict(read(models.dense_net()).tree)
     main = dict(tree["subgraphs"][0])
     main["tensors"] = [{**tensor, "mood": 7} for tensor in main["tensors"]]
-    model = read(bytes(Encoder(newer, b"TFL3").finish("Model", tree | {"subgraphs": [main]})))
+    model = read(Encoder(newer, b"TFL3").finish("Model", tree | {"subgraphs": [main]}))
     assert len(model.main.operators) == 2
     with pytest.raises(EdgeTpuBuildError) as caught:
         delegate(model, [])
@@ -324,7 +324,7 @@ def test_a_program_has_no_bytes_for_what_lies_elsewhere() -> None:
     weights = [i for i, tensor in enumerate(model.main.tensors) if tensor.data is not None and len(tensor.data) > 16]
     operators = range(len(model.main.operators))
     data, places = program(model, operators, model.main.inputs, model.main.outputs, weights)
-    bare = read(data)
+    bare = read(b"".join(data))
     for old, new in places.items():
         kept, was = bare.main.tensors[new], model.main.tensors[old]
         assert (kept.name, kept.shape, kept.type) == (was.name, was.shape, was.type)

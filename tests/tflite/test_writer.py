@@ -68,7 +68,7 @@ def plain(value: Any) -> Any:
 
 
 def written(schema: Schema, name: str, table: Table) -> bytes:
-    return bytes(Encoder(schema, b"TEST").finish(name, table))
+    return Encoder(schema, b"TEST").finish(name, table)
 
 
 SMALL = Schema(
@@ -145,7 +145,7 @@ def test_unknown_fields_are_reported() -> None:
 )
 def test_a_rewritten_model_is_the_same_to_litert(data: bytes) -> None:
     again = Encoder(SCHEMA, b"TFL3").finish("Model", dict(read(data).tree))
-    assert same(models.unpack(bytes(again)), models.unpack(data))
+    assert same(models.unpack(again), models.unpack(data))
 
 
 def same(ours: Any, theirs: Any) -> bool:
