@@ -166,15 +166,23 @@ def doubtful(figures: Iterable[Figures]) -> list[str]:
 
 
 def explanation(operators: Iterable[OperatorResult]) -> str:
-    """Ours, not Google's: of every operator on the CPU which rule put it there and what to do."""
+    """Ours, not Google's: of every operator on the CPU which rule put it there and what to do.
+
+    Operators that merely run after another one are counted there.
+    """
     left = [operator for operator in operators if operator.target == "cpu"]
     if not left:
         return "every operator runs on the Edge TPU\n"
-    lines = [f"{len(left)} operators stay on the CPU"]
+    lines = [f"{len(left)} operator{'s stay' if len(left) > 1 else ' stays'} on the CPU"]
     for operator in left:
+        if operator.follows >= 0:
+            continue
         lines.append(f"  {operator.index} {operator.name} [{operator.rule}]: {operator.reason}")
         if operator.hint:
             lines.append(f"    hint: {operator.hint}")
+        after = sum(other.follows == operator.index for other in left)
+        if after:
+            lines.append(f"    {after} of the others only because {'it runs' if after == 1 else 'they run'} after it")
     return _text(lines)
 
 

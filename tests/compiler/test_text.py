@@ -203,6 +203,20 @@ def test_doubtful_figures_are_named() -> None:
     assert text.doubtful([sure, guess]) == ["on-chip memory available or remaining", "off-chip memory used"]
 
 
+def test_explanation_folds_what_merely_follows() -> None:
+    blocker = OperatorResult(index=1, name="GATHER", target="cpu", rule="kind", reason="no form", hint="use SLICE")
+    after = [OperatorResult(index=i, name="ADD", target="cpu", rule="one-subgraph", follows=1) for i in (2, 3)]
+    first = OperatorResult(index=0, name="ADD", target="edgetpu")
+    assert text.explanation([first, blocker, *after]) == (
+        "3 operators stay on the CPU\n"
+        "  1 GATHER [kind]: no form\n"
+        "    hint: use SLICE\n"
+        "    2 of the others only because they run after it\n"
+    )
+    assert text.explanation([first, blocker]).startswith("1 operator stays on the CPU\n")
+    assert text.explanation([first]) == "every operator runs on the Edge TPU\n"
+
+
 def failure(code: str, version: str = "16.0") -> list[str]:
     problem = Diagnostic(code=code, message="ours")
     return text.failure_text(problem, generation=generation(version), source="m.tflite").splitlines()[1:]
