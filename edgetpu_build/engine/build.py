@@ -244,21 +244,12 @@ def _judged(
 
 def _remember(project: Project, planned: Plan, outcome: Outcome, *, whole: bool, now_ns: int) -> None:
     """Let the next plain build be answered at once, if this one has nothing to say and looked at everything."""
-    told = any(diagnostic.severity != "note" for diagnostic in outcome.all_diagnostics)
     good = all(unit.state in ("fresh", "cached", "compiled") for unit in outcome.units)
-    if told or not good or not whole or noop.switched(project.env):
-        statindex.drop_noop(project.state)
+    if outcome.has_news or not good or not whole or noop.switched(project.env):
+        statindex.forget(project, "build")
         return
-    members = [member for unit in outcome.units for member in unit.members]
-    paths = [
-        "pyproject.toml",
-        lockfile.NAME,
-        *(member.source for member in members),
-        *(output.path for member in members for output in member.outputs + member.logs),
-        *planned.folders,
-        builtin_path(),
-    ]
-    statindex.write_noop(str(project.root), project.state, paths, units=len(outcome.units), now_ns=now_ns)
+    paths = [*outcome.paths, *planned.folders, builtin_path()]
+    statindex.remember(project, "build", paths, units=len(outcome.units), now_ns=now_ns)
 
 
 def _one_at_a_time(say: Progress) -> Progress:

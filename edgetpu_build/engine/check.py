@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from edgetpu_build import noop
 from edgetpu_build.config.load import parse
 from edgetpu_build.config.model import Config
-from edgetpu_build.engine import baseline, budget, git, lockfile
+from edgetpu_build.engine import baseline, budget, git, lockfile, statindex
 from edgetpu_build.engine.compilers import Compilers
 from edgetpu_build.engine.decide import Contents, Decision, decide, why_broken
 from edgetpu_build.engine.lockfile import Lock, as_outcome
@@ -52,14 +53,31 @@ def check(project: Project, names: Sequence[str] = (), *, staged: bool = False, 
     verdicts = [_verdict(unit, compilers, scene, lock) for unit in units]
     verdicts = _without_excused(verdicts, project, scene)
     before = _before(project, units, lock, base)
-    if isinstance(scene.contents, StatIndex):
-        scene.contents.save()
-    return Outcome(
+    outcome = Outcome(
         command="check",
         units=tuple(_judged(unit, verdict, before) for unit, verdict in zip(units, verdicts, strict=True)),
         diagnostics=(*_missed(scene.config), *planned.warnings, *(() if names else _undeclared(lock, planned))),
         seconds=time.monotonic() - started,
     )
+    if isinstance(scene.contents, StatIndex):
+        scene.contents.save()
+    if not names and base is None:
+        _remember(project, scene, planned, outcome)
+    return outcome
+
+
+def _remember(project: Project, scene: _Scene, planned: Plan, outcome: Outcome) -> None:
+    """Let the next one be answered at once if nothing was found, and nothing but these files decided."""
+    question = "staged" if scene.staged else "check"
+    outside = any(path.startswith(("/", "../")) for path in outcome.paths)
+    excused = any(unit.why == _NOT_KEPT for unit in outcome.units)
+    if outcome.has_news or noop.switched(project.env) or budget.wants_baseline(planned.units):
+        statindex.forget(project, question)
+    elif scene.staged and not outside:
+        statindex.remember_listing(project, scene.staged.listing, units=len(outcome.units))
+    elif isinstance(scene.contents, StatIndex) and not excused:
+        paths = [*outcome.paths, *planned.folders]
+        statindex.remember(project, question, paths, units=len(outcome.units), now_ns=scene.contents.now_ns)
 
 
 def _worktree(project: Project) -> _Scene:

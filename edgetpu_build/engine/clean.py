@@ -17,5 +17,6 @@ def clean(project: Project) -> tuple[str, ...]:
         return ()
     index = StatIndex(str(project.root), project.state, time.time_ns(), trust=False)
     removed, _ = withdraw(project.root, lock.files.values(), index)
-    statindex.drop_noop(project.state)
+    for question in ("build", "check"):
+        statindex.forget(project, question)
     return removed

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgetpu_build import noop
+
 LFS_HEAD = b"version https://git-lfs.github.com/spec/"
 LFS_MOST = 1024
 
@@ -36,11 +38,13 @@ def has_repository(root: Path, env: Mapping[str, str]) -> bool:
     return _git(root, env, "rev-parse", "--git-dir") is not None
 
 
-def index(root: Path, env: Mapping[str, str]) -> dict[str, Entry] | None:
-    """Everything in the index below the project, by path relative to it. None outside of a repository."""
-    listed = _git(root, env, "ls-files", "--stage", "-z", "--", ".")
-    if listed is None:
-        return None
+def listing(root: Path, env: Mapping[str, str]) -> bytes | None:
+    """What git says of the index below the project. None outside of a repository."""
+    return _git(root, env, *noop.LISTING)
+
+
+def index(listed: bytes) -> dict[str, Entry]:
+    """Everything in a listing, by path relative to the project."""
     entries = {}
     for row in listed.split(b"\0")[:-1]:
         head, _, name = row.partition(b"\t")

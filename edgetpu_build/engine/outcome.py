@@ -82,6 +82,18 @@ class Outcome:
         return self.diagnostics + tuple(d for unit in self.units for d in unit.diagnostics)
 
     @property
+    def has_news(self) -> bool:
+        """Whether there is more to tell than notes."""
+        return any(told.severity != "note" for told in self.all_diagnostics)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file that it follows from: configuration, lock, sources, outputs, logs."""
+        members = [member for unit in self.units for member in unit.members]
+        outputs = (output.path for member in members for output in member.outputs + member.logs)
+        return ("pyproject.toml", "edgetpu.lock", *(member.source for member in members), *outputs)
+
+    @property
     def exit_code(self) -> int:
         """Where several apply, the smallest above 1 wins."""
         return exit_code(self.all_diagnostics)

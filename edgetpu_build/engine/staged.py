@@ -32,9 +32,10 @@ class Staged:
     stands_for_models = True
 
     def __init__(self, root: Path, folder: str, env: Mapping[str, str]) -> None:
-        entries = git.index(root, env)
-        if entries is None:
+        listing = git.listing(root, env)
+        if listing is None:
             raise error("ETB214", f"`--staged` needs a git repository, and `{root}` is in none")
+        self.listing, entries = listing, git.index(listing)
         self._root, self._env, self._entries = root, env, entries
         self._file = os.path.join(folder, "oids")
         self._known = _load(self._file)

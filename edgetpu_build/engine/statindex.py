@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from edgetpu_build import __version__, files, noop
+from edgetpu_build.engine.project import Project
 from edgetpu_build.errors import EdgeTpuBuildError
 
 RACY_NS = 2_000_000_000
@@ -99,29 +100,32 @@ def is_racy(stamps: Stamps, now_ns: int) -> bool:
     return max(stamps[0], stamps[3]) >= now_ns - RACY_NS
 
 
-def write_noop(root: str, folder: str, paths: Iterable[str], *, units: int, now_ns: int) -> None:
-    """Let the next plain `build` find that nothing changed, if these files are as they were at ``now_ns`` still."""
-    names = [os.fsencode(path) for path in paths]
-    with suppress(OSError, EdgeTpuBuildError):
-        stats = [os.stat(os.path.join(os.fsencode(root), name)) for name in names]
-        racy = max(max(found.st_mtime_ns, found.st_ctime_ns) for found in stats) >= now_ns - RACY_NS
-        lines = [
-            noop.MAGIC,
-            __version__.encode(),
-            os.fsencode(root),
-            b"racy" if racy else b"settled",
-            b"%d" % noop.fold(stats),
-            noop.summary(units).encode(),
-            *names,
-        ]
-        if not any(b"\n" in name for name in names):
-            files.write_atomic(os.path.join(folder, "index"), b"\n".join(lines))
-
-
-def drop_noop(folder: str) -> None:
-    """The next `build` must look for itself."""
+def remember(project: Project, question: str, paths: Iterable[str], *, units: int, now_ns: int) -> None:
+    """Let the next plain `build` or `check` be answered at once if these files are as they were at ``now_ns`` still."""
+    root, names = os.fsencode(project.root), [os.fsencode(path) for path in paths]
     with suppress(OSError):
-        os.unlink(os.path.join(folder, "index"))
+        stats = [os.stat(os.path.join(root, name)) for name in names]
+        racy = max(max(found.st_mtime_ns, found.st_ctime_ns) for found in stats) >= now_ns - RACY_NS
+        if not any(b"\n" in name for name in names):
+            _write(project, question, b"racy" if racy else b"settled", noop.fold(stats), units, b"\n".join(names))
+
+
+def remember_listing(project: Project, listing: bytes, *, units: int) -> None:
+    """Let the next plain `check --staged` be answered at once if git lists the same still."""
+    _write(project, "staged", b"settled", 0, units, listing)
+
+
+def forget(project: Project, question: str) -> None:
+    """The next run must look for itself."""
+    with suppress(OSError):
+        os.unlink(os.path.join(project.state, question))
+
+
+def _write(project: Project, question: str, settled: bytes, folded: int, units: int, rest: bytes) -> None:
+    head = [noop.MAGIC, __version__.encode(), os.fsencode(project.root), settled, b"%d" % folded]
+    with suppress(EdgeTpuBuildError):
+        data = b"\n".join([*head, noop.summary(units).encode(), rest])
+        files.write_atomic(os.path.join(project.state, question), data)
 
 
 def _load(file: str, root: str, now_ns: int) -> Mapping[str, tuple[Stamps, str]]:

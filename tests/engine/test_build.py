@@ -115,7 +115,9 @@ class TestFirstAndSecond:
 
     def test_options_that_change_bytes_compile_anew(self, two: Yard) -> None:
         two.build()
-        two.config(two.read("pyproject.toml").decode().replace("[tool.edgetpu]", "[tool.edgetpu]\nmin-runtime-version = 13"))
+        two.config(
+            two.read("pyproject.toml").decode().replace("[tool.edgetpu]", "[tool.edgetpu]\nmin-runtime-version = 13")
+        )
         outcome = two.build()
         assert states(outcome) == {"a": "compiled", "b": "compiled"}
         assert unit(outcome, "a").why == "`min-runtime-version` changed from 14 to 13"
@@ -289,7 +291,11 @@ class TestFailures:
     def test_unless_the_budget_allows_it(self, two: Yard) -> None:
         two.write("a.tflite", "float")
         two.config(two.read("pyproject.toml").decode() + "budget.edgetpu-operators = { min = 0 }\n")
-        two.config(two.read("pyproject.toml").decode().replace("[tool.edgetpu]", "[tool.edgetpu]\nbudget.edgetpu-operators.min = 0"))
+        two.config(
+            two.read("pyproject.toml")
+            .decode()
+            .replace("[tool.edgetpu]", "[tool.edgetpu]\nbudget.edgetpu-operators.min = 0")
+        )
         two.config(two.read("pyproject.toml").decode().replace("budget.edgetpu-operators = { min = 0 }\n", ""))
         assert two.build().exit_code == 0
 

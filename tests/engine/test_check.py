@@ -60,7 +60,9 @@ def test_a_changed_source_is_a_finding(built: Yard) -> None:
 
 
 def test_a_changed_option_is_a_finding(built: Yard) -> None:
-    built.config(built.read("pyproject.toml").decode().replace("[tool.edgetpu]\n", "[tool.edgetpu]\nmin-runtime-version = 13\n"))
+    built.config(
+        built.read("pyproject.toml").decode().replace("[tool.edgetpu]\n", "[tool.edgetpu]\nmin-runtime-version = 13\n")
+    )
     assert codes(built.check()) == ["ETB103", "ETB103"]
 
 

@@ -189,7 +189,9 @@ def test_only_tokens_may_differ() -> None:
         (member,) = unit().members
         output = Output(path="a_edgetpu.tflite", sha256=sha256, size=9, masked_sha256=masked)
         return LockedUnit(
-            **{name: getattr(unit(), name) for name in ("name", "kind", "target", "compiler", "fingerprint", "options")},
+            **{
+                name: getattr(unit(), name) for name in ("name", "kind", "target", "compiler", "fingerprint", "options")
+            },
             members=(
                 LockedMember(
                     name="a", source="a.tflite", sha256=member.sha256, size=7, outputs=(output,), figures=Figures()

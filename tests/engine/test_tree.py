@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from edgetpu_build.engine.tree import EitherTree, ListedTree, WorkTree
 
-FILES = ("a.tflite", "b.txt", ".h.tflite", "m/a.tflite", "m/x[1].tflite", "m/n/b.tflite", "m/.k/c.tflite", "m n/é.tflite")
+FILES = (
+    "a.tflite",
+    "b.txt",
+    ".h.tflite",
+    "m/a.tflite",
+    "m/x[1].tflite",
+    "m/n/b.tflite",
+    "m/.k/c.tflite",
+    "m n/é.tflite",
+)
 
 
 @pytest.fixture(scope="module")
