@@ -28,7 +28,8 @@ Names = tuple[str, ...]
 class Forecast:
     """One model (or segment). ``decisions``: its layers in the order of the blob, by Edge TPU operator.
 
-    ``activations``: one for each Edge TPU operator. ``runtime``: the number that the file asks for.
+    ``activations``: one for each Edge TPU operator. ``room``: bytes on the chip for the parameters of all models that
+    are compiled together. ``runtime``: the number that the file asks for.
     """
 
     model: Model
@@ -36,6 +37,7 @@ class Forecast:
     decisions: tuple[Decision, ...]
     activations: tuple[Activation, ...]
     figures: Figures
+    room: Figure
     runtime: int
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -56,6 +58,10 @@ class _Draft(NamedTuple):
     @property
     def subgraph(self) -> Subgraph:
         return self.model.main
+
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        found = (activation.warn(self.subgraph, need) for need in self.activations)
+        return tuple(warning for warning in found if warning)
 
 
 def predict(
@@ -78,9 +84,22 @@ def predict(
     room = _room(drafts, known, segment=segment)
     allocation = allocate([draft.candidates for draft in drafts], room, known.name)
     runtime = known.writes_for(options.min_runtime_version)
-    return tuple(
-        _forecast(draft, decisions, _figures(draft, decisions, allocation, _shifted(room, left)), runtime)
+    figures = (
+        _figures(draft, decisions, allocation, _shifted(room, left))
         for draft, decisions, left in zip(drafts, allocation.decisions, allocation.remaining, strict=True)
+    )
+    return tuple(
+        Forecast(
+            model=draft.model,
+            placement=draft.placement,
+            decisions=decisions,
+            activations=draft.activations,
+            figures=replace(found, runtime_version=exact(runtime)),
+            room=room,
+            runtime=runtime,
+            warnings=draft.warnings(),
+        )
+        for draft, decisions, found in zip(drafts, allocation.decisions, figures, strict=True)
     )
 
 
@@ -131,19 +150,6 @@ def _room(drafts: Sequence[_Draft], known: Generation, *, segment: bool) -> Figu
     if segment and members:
         return capacity.segment_room(known.name, *members[0])
     return capacity.room(known.name, members, models=len(drafts))
-
-
-def _forecast(draft: _Draft, decisions: tuple[Decision, ...], figures: Figures, runtime: int) -> Forecast:
-    warnings = (activation.warn(draft.subgraph, need) for need in draft.activations)
-    return Forecast(
-        model=draft.model,
-        placement=draft.placement,
-        decisions=decisions,
-        activations=draft.activations,
-        figures=replace(figures, runtime_version=exact(runtime)),
-        runtime=runtime,
-        warnings=tuple(warning for warning in warnings if warning),
-    )
 
 
 def _figures(draft: _Draft, decisions: Sequence[Decision], allocation: Allocation, left: Figure) -> Figures:
