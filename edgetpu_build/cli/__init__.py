@@ -24,7 +24,7 @@ def _run(arguments: "list[str]") -> int:
         from edgetpu_build.cli import commands
 
         return commands.print_help()
-    done = _nothing_to_do(arguments)
+    done = _staged(arguments) if arguments[:2] == ["check", "--staged"] else _nothing_to_do(arguments)
     if done is not None:
         return done
     from edgetpu_build.cli import dispatch
@@ -36,6 +36,17 @@ def _nothing_to_do(arguments: "list[str]") -> "int | None":
     from edgetpu_build import noop
 
     return noop.main(arguments)
+
+
+def _staged(arguments: "list[str]") -> "int | None":
+    from edgetpu_build.cli import quick
+
+    if arguments[2:] not in ([], ["-q"], ["--quiet"]):
+        return None
+    line = quick.answer_here()
+    if line and not arguments[2:]:
+        print(line)
+    return 0 if line else None
 
 
 def _version() -> int:

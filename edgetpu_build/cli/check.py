@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from edgetpu_build.cli import output, project
+from edgetpu_build.cli import output, project, quick
 
 NAME = "check"
 HELP = "Check configuration, lock, outputs and budgets; compiles nothing"
@@ -20,4 +20,9 @@ def run(args: Namespace) -> int:
     found = project.load(args)
     from edgetpu_build.engine.check import check
 
-    return output.outcome(project.view(args, found), check(found, args.names, staged=args.staged, base=args.base))
+    root, whole = str(found.root), args.staged and not args.names and args.base is None
+    before = quick.entries(root, found.env) if whole else None
+    outcome = check(found, args.names, staged=args.staged, base=args.base)
+    if whole:
+        quick.remember(root, found.env, outcome, before)
+    return output.outcome(project.view(args, found), outcome)
