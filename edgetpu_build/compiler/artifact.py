@@ -33,7 +33,7 @@ from edgetpu_build.tflite.model import Model, Tensor
 from edgetpu_build.tflite.reader import read
 from edgetpu_build.tflite.schema import ELEMENT_BITS
 from edgetpu_build.tflite.soundness import LARGEST
-from edgetpu_build.tflite.writer import Encoder, Pieces
+from edgetpu_build.tflite.writer import Bytes, Encoder
 
 CUSTOM_OPERATOR = "edgetpu-sim-custom-op"
 COMPILER = "edgetpu-build, for the simulated device"
@@ -124,7 +124,7 @@ def build(model: Model, parts: Sequence[Part], *, token: int, runtime_version: i
     )
 
 
-def program(instructions: bytes | memoryview) -> Program:
+def program(instructions: Bytes) -> Program:
     """The program in an executable's instructions; ETB302 where it is damaged, ETB316 where it is of a newer format."""
     decoder = Decoder(_SCHEMA, memoryview(instructions).toreadonly(), "the simulated device's program")
     if decoder.data[4:8] != IDENTIFIER:
@@ -180,7 +180,7 @@ def _package(model: Model, part: Part, token: int, runtime_version: int) -> pack
     )
 
 
-def _instructions(model: Model, part: Part) -> Pieces:
+def _instructions(model: Model, part: Part) -> bytes:
     relocated = [place.tensor for place in part.relocations]
     code, places = surgery.program(model, part.operators, part.inputs, part.outputs, relocated)
     order = sorted(part.relocations, key=lambda place: (place.blob, place.offset, place.tensor))
@@ -197,8 +197,8 @@ def _instructions(model: Model, part: Part) -> Pieces:
     return _encoded({"version": VERSION, "model": code, "relocations": relocations})
 
 
-def _encoded(table: Table) -> Pieces:
-    return Encoder(_SCHEMA, IDENTIFIER).pieces("Program", table)
+def _encoded(table: Table) -> bytes:
+    return Encoder(_SCHEMA, IDENTIFIER).finish("Program", table)
 
 
 def _layer(tensor: Tensor, depth_alignment: int) -> package.Layer:

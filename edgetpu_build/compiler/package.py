@@ -101,7 +101,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executable:
-    """``parameters``: bytes sent to the chip; ``instructions``: bitstreams, chunk by chunk (each may be in pieces).
+    """``parameters``: bytes sent to the chip; ``instructions``: bitstreams, chunk by chunk.
 
     ``narrow_memory``: bytes a tile; ``scratch_size``: bytes on the host.
     """
@@ -111,7 +111,7 @@ class Executable:
     token: int = 0
     inputs: tuple[Layer, ...] = ()
     outputs: tuple[Layer, ...] = ()
-    instructions: tuple[Bytes | Pieces, ...] = field(default=(), repr=False)
+    instructions: tuple[Bytes, ...] = field(default=(), repr=False)
     name: str = ""
     batch_size: int = 1
     scratch_size: int = 0
