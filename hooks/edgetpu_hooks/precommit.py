@@ -71,7 +71,7 @@ def _to_stage(root: Path, outcome: Outcome) -> list[str]:
 
     written = dict.fromkeys(outcome.written)
     ignored = git.ignored(root, written, os.environ) or frozenset()
-    index = git.index(root, os.environ) or {}
+    index = git.index(git.listing(root, os.environ) or b"")
     return [path for path in written if path in index or (path not in ignored and (root / path).exists())]
 
 
