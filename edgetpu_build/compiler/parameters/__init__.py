@@ -1,7 +1,8 @@
 """Parameter data of the Edge TPU: what every operator's constants become in an artifact, to the byte.
 
 The one source for sizes (which layers fit on the chip) and for bytes (what an artifact holds). ``layout`` describes
-one operator, ``layers`` all that have parameters. A new kind of operator is one function from a ``Site`` to a
+one operator, ``layers`` all that have parameters; ``stand_in`` gives a graph whose constants lie in blobs its layout
+back. A new kind of operator is one function from a ``Site`` to a
 ``Draft`` and one line in ``RULES``.
 """
 
@@ -23,9 +24,10 @@ from edgetpu_build.compiler.parameters import (
 from edgetpu_build.compiler.parameters.generation import GENERATIONS
 from edgetpu_build.compiler.parameters.layer import Draft, Layer, Piece
 from edgetpu_build.compiler.parameters.site import Site
+from edgetpu_build.compiler.parameters.standin import stand_in
 from edgetpu_build.tflite.model import Subgraph
 
-__all__ = ["GENERATIONS", "RULES", "Layer", "Piece", "layers", "layout"]
+__all__ = ["GENERATIONS", "RULES", "Layer", "Piece", "layers", "layout", "stand_in"]
 
 RULES: dict[str, Callable[[Site], Draft | None]] = {
     "ADD": elementwise.elementwise,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -345,3 +347,20 @@ def test_a_long_chain_is_linear_in_its_operators() -> None:
     site.wiring.cache_clear()
     parameters.layers(subgraph, generation="16.0", mapped=frozenset(range(2000)))
     assert site.wiring.cache_info().misses <= 1
+
+
+@pytest.mark.parametrize("generation", sorted(parameters.GENERATIONS))
+@pytest.mark.parametrize("model", [models.mobilenet_like(), models.branching_net(), models.dense_net()], ids=len)
+def test_an_artifact_finds_its_constants_again_without_having_them(model: bytes, generation: str) -> None:
+    subgraph = read(model).main
+    mapped = frozenset(range(len(subgraph.operators)))
+    written = parameters.layers(subgraph, generation=generation, mapped=mapped)
+    blobs = {layer.index: layer.blob() for layer in written}
+    held = {t for layer in written for t in subgraph.operators[layer.index].inputs if t >= 0}
+    held -= {t for layer in written for t in layer.absent} | {t for t in held if subgraph.tensors[t].data is None}
+    emptied = [replace(t, data=None) if i in held else t for i, t in enumerate(subgraph.tensors)]
+    again = parameters.stand_in(replace(subgraph, tensors=tuple(emptied)), frozenset(held))
+    found: dict[int, bytes] = {}
+    for layer in parameters.layers(again, generation=generation, mapped=mapped):
+        found |= layer.unpack(blobs[layer.index])
+    assert found == {t: bytes(subgraph.tensors[t].data) for t in held}
