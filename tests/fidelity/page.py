@@ -22,8 +22,10 @@ _HEAD = """\
 The builtin compiler predicts what `edgetpu_compiler` would do: which operators run on the Edge TPU, how many bytes of
 parameters stay on the chip, where a model is cut. Google's program is closed, so the only judge is what it has written
 and printed in public. `tests/fidelity/google.jsonl.gz` holds that as facts: {graphs} models (operators, shapes, types,
-quantisation; no weights) and {rows} compiles of them by compilers {compilers}. Every figure below is measured on all of
-them, whenever the tests run.
+quantisation; no weights) and {rows} compiles of them by compilers
+{compilers}.
+Every figure below is measured on all of them, whenever the tests run. The rules were found on these models, so the
+figures say how well the rules explain what is known, not how well they will do on yours.
 
 A row counts by itself and by family: models that are nearly the same share one vote, so that a sweep of a hundred
 widths weighs as much as one network.
