@@ -104,6 +104,25 @@ class TestCheck:
         monkeypatch.setenv("GIT_INDEX_FILE", str(other_index))
         assert check([]) == 0
 
+    def test_answers_the_same_again_without_looking_closer(self, repo, said, monkeypatch):
+        assert check([]) == 0
+        with monkeypatch.context() as patch:
+            patch.setattr("edgetpu_build.engine.check.check", lambda *_, **__: pytest.fail("looked closer"))
+            assert check([]) == 0
+        repo.write("models/a.tflite", other())
+        assert check([]) == 0
+        repo.git("add", "models/a.tflite")
+        assert (check([]), check([])) == (1, 1)
+        repo.git("reset", "-q")
+        assert check([]) == 0
+
+    def test_a_project_that_joins_is_judged(self, repo):
+        assert check([]) == 0
+        repo.write("more/pyproject.toml", PYPROJECT)
+        repo.write("more/models/a.tflite", other())
+        repo.git("add", "-A")
+        assert check([]) == 1
+
     def test_needs_no_compiler(self, repo, monkeypatch):
         monkeypatch.setattr(
             "edgetpu_build.compiler.choose.backend", lambda *_, **__: pytest.fail("a compiler is asked")
