@@ -152,7 +152,7 @@ def remember(root: str, environ: "Mapping[str, str]", outcome: "Outcome", before
 
 
 def memo_path(root: str, environ: "Mapping[str, str]") -> str:
-    return os.path.join(noop.state_dir(root, environ), "staged")
+    return os.path.join(noop.state_dir(root, environ), "entries")
 
 
 def entries(root: str, environ: "Mapping[str, str]") -> "Entries | None":
