@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import io
+import math
+import struct
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from edgetpu_build.compiler import package
+from edgetpu_build.compiler import package, parameters
 from edgetpu_build.compiler.artifact import CUSTOM_OPERATOR, Part, Program, Relocation, build, program
+from edgetpu_build.compiler.builtin import Builtin
+from edgetpu_build.compiler.interface import Request, Source
 from edgetpu_build.errors import EdgeTpuBuildError
-from edgetpu_build.tflite.model import Model
+from edgetpu_build.tflite.model import Model, Tensor
 from edgetpu_build.tflite.reader import read
+from edgetpu_build.tflite.schema import ELEMENT_BITS
 from edgetpu_build.tflite.surgery import boundary, delegate
 from tests.support import corpus, models
 
@@ -65,13 +72,16 @@ def test_a_part_that_caches_nothing_stands_alone() -> None:
     assert (executable.type, executable.token, len(executable.parameters)) == ("STAND_ALONE", 9, 0)
 
 
+def blobs_of(found: package.Package) -> tuple[package.Executable, dict[str, bytes]]:
+    """The executable that computes, and the parameter memory."""
+    main = next(e for e in found.executables if e.type != "PARAMETER_CACHING")
+    cached = b"".join(e.parameters for e in found.executables if e.type == "PARAMETER_CACHING")
+    return main, {"streamed": bytes(main.parameters), "cached": cached}
+
+
 def restored(found: package.Package) -> tuple[Program, dict[str, bytes]]:
     """The program, and the constants that it finds in the blobs, by name."""
-    main = next(e for e in found.executables if e.type != "PARAMETER_CACHING")
-    blobs = {"streamed": main.parameters, "cached": b""}
-    for executable in found.executables:
-        if executable.type == "PARAMETER_CACHING":
-            blobs["cached"] = executable.parameters
+    main, blobs = blobs_of(found)
     ran = program(main.instructions[0])
     return ran, {
         ran.model.main.tensors[p.tensor].name: bytes(blobs[p.blob][p.offset : p.offset + p.size])
@@ -166,3 +176,55 @@ def test_layers_are_described_as_google_s_are(path: object) -> None:
             for a, b in zip(known, made, strict=False):
                 assert (a.name, a.size, a.data_type, a.zero_point) == (b.name, b.size, b.data_type, b.zero_point)
                 assert a.scale == b.scale
+
+
+def placeholder(tensor: Tensor) -> memoryview:
+    """Bytes of the right size for a constant that lies elsewhere; no two neighbours are equal, so no rule takes it for
+    one that the compiler folds away."""
+    size = (math.prod(tensor.shape) * ELEMENT_BITS[tensor.type] + 7) // 8
+    if tensor.type == "INT32":
+        return memoryview(struct.pack(f"<{size // 4}i", *range(1, size // 4 + 1)))
+    return memoryview(bytes(index % 251 for index in range(size)))
+
+
+def constants_of(found: package.Package) -> dict[str, bytes]:
+    """Every relocated constant, by name, unpacked from the parameter memory alone, as a device has to."""
+    main, blobs = blobs_of(found)
+    ran = program(main.instructions[0])
+    elsewhere = {place.tensor for place in ran.relocations}
+    tensors = [
+        replace(tensor, data=placeholder(tensor)) if index in elsewhere else tensor
+        for index, tensor in enumerate(ran.model.main.tensors)
+    ]
+    subgraph = replace(ran.model.main, tensors=tuple(tensors))
+    mapped = frozenset(range(len(subgraph.operators)))
+    constants = {}
+    for place in ran.relocations:
+        generation, _, operator = place.layout.partition(":")
+        layer = parameters.layout(subgraph, int(operator), generation=generation, mapped=mapped)
+        assert layer is not None
+        assert layer.size == place.size
+        unpacked = layer.unpack(memoryview(blobs[place.blob])[place.offset : place.offset + place.size])
+        constants[subgraph.tensors[place.tensor].name] = unpacked[place.tensor]
+    return constants
+
+
+def comes_back(data: bytes) -> bool:
+    """Whether what builtin makes of the model holds every constant that it moved to the parameter memory."""
+    request = Request(sources=(Source(label="model", data=data),))
+    (member,) = Builtin().compile(request, timeout=60, progress=lambda _: None).members
+    originals = {tensor.name: tensor.data for tensor in read(data).main.tensors}
+    unpacked = [constants_of(found) for found in packages(member.artifact)]
+    assert unpacked
+    return all(originals[name] == value for constants in unpacked for name, value in constants.items())
+
+
+@pytest.mark.parametrize("data", [models.mobilenet_like(0.1, 32), models.conv_net(dtype="UINT8"), NET])
+def test_a_device_gets_every_constant_back_from_its_parameter_memory(data: bytes) -> None:
+    assert comes_back(data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", corpus.real("original.tflite"), ids=lambda path: path.stem)
+def test_a_device_gets_the_constants_of_real_models_back(path: Path) -> None:
+    assert comes_back(path.read_bytes())
