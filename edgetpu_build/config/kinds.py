@@ -61,7 +61,7 @@ def integer(low: int, high: int | None = None, *, auto: bool = False) -> Kind:
 
     bounds = {"minimum": low} | ({} if high is None else {"maximum": high})
     number = {"type": "integer"} | bounds
-    words = f"a whole number from {low}" + ("" if high is None else f" to {high}")
+    words = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
     return Kind(
         allowed=words + (' or `"auto"`' if auto else ""),
         parse=parse,
@@ -259,7 +259,7 @@ SIZE = Kind(
     schema={"anyOf": _SIZES},
 )
 POSITIVE_SIZE = Kind(
-    allowed='bytes as a whole number from 1, or a string such as `"8 MiB"` (B, KB, KiB, MB, MiB)',
+    allowed='bytes as a whole number of at least 1, or a string such as `"8 MiB"` (B, KB, KiB, MB, MiB)',
     parse=_positive_size,
     schema={"anyOf": [{"type": "integer", "minimum": 1}, {**_amount(SIZES), "allOf": [{"pattern": "[1-9]"}]}]},
 )
@@ -280,7 +280,7 @@ OUTPUT = Kind(
 )
 SOURCE = Kind(allowed="the path of a model, or a glob", parse=_source, schema=_FILLED)
 SEARCH = Kind(
-    allowed="`true`, `false`, or a step as a whole number from 1",
+    allowed="`true`, `false`, or a step as a whole number of at least 1",
     parse=_search,
     schema={"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 1}]},
 )

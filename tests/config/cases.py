@@ -219,9 +219,14 @@ BAD = [
     Bad(project('timeout = "0 s"'), error(2, f'`timeout` is `"0 s"`, {_DURATION}', "ETB205")),
     Bad(project('timeout = "-1 s"'), error(2, f'`timeout` is `"-1 s"`, {_DURATION}', "ETB205")),
     Bad(project("timeout = 2026-11-25"), error(2, f"`timeout` is `2026-11-25`, {_DURATION}", "ETB204")),
-    Bad(project("jobs = 0"), error(2, '`jobs` is `0`, allowed: a whole number from 1 or `"auto"`', "ETB205")),
-    Bad(project('jobs = "many"'), error(2, '`jobs` is `"many"`, allowed: a whole number from 1 or `"auto"`', "ETB205")),
-    Bad(project("jobs = 1.5"), error(2, '`jobs` is `1.5`, allowed: a whole number from 1 or `"auto"`', "ETB204")),
+    Bad(project("jobs = 0"), error(2, '`jobs` is `0`, allowed: a whole number of at least 1 or `"auto"`', "ETB205")),
+    Bad(
+        project('jobs = "many"'),
+        error(2, '`jobs` is `"many"`, allowed: a whole number of at least 1 or `"auto"`', "ETB205"),
+    ),
+    Bad(
+        project("jobs = 1.5"), error(2, '`jobs` is `1.5`, allowed: a whole number of at least 1 or `"auto"`', "ETB204")
+    ),
     Bad(project('remote-cache = "ftp://x"'), error(2, f'`remote-cache.url` is `"ftp://x"`, {_URL}', "ETB205")),
     Bad(
         project('remote-cache = [\n  "s3://x",\n  { url = "s3://y", mode = "write" },\n]'),
@@ -241,12 +246,14 @@ BAD = [
         error(2, f"`remote-cache.url` is missing, {_URL}", "ETB206", 'add `url = "s3://models/edgetpu"`'),
     ),
     Bad(project('device = "usb"'), error(2, '`device` is `"usb"`, allowed: a table', "ETB204")),
-    Bad(project("device.count = 0"), error(2, "`device.count` is `0`, allowed: a whole number from 1", "ETB205")),
+    Bad(
+        project("device.count = 0"), error(2, "`device.count` is `0`, allowed: a whole number of at least 1", "ETB205")
+    ),
     Bad(
         project('device.sram = "0 MiB"'),
         error(
             2,
-            '`device.sram` is `"0 MiB"`, allowed: bytes as a whole number from 1, or a string such as `"8 MiB"` (B, KB, KiB, MB, MiB)',
+            '`device.sram` is `"0 MiB"`, allowed: bytes as a whole number of at least 1, or a string such as `"8 MiB"` (B, KB, KiB, MB, MiB)',
             "ETB205",
         ),
     ),
@@ -265,7 +272,7 @@ BAD = [
         project('budget.cpu-operators = "non"'),
         error(
             2,
-            '`budget.cpu-operators` is `"non"`, allowed: a whole number from 0, or `"none"`',
+            '`budget.cpu-operators` is `"non"`, allowed: a whole number of at least 0, or `"none"`',
             "ETB204",
             "did you mean `none`?",
         ),
@@ -363,7 +370,7 @@ BAD = [
     ),
     Bad(
         model("segments = 0"),
-        error(3, '`models.a.segments` is `0`, allowed: a whole number from 1 or `"auto"`', "ETB205"),
+        error(3, '`models.a.segments` is `0`, allowed: a whole number of at least 1 or `"auto"`', "ETB205"),
     ),
     Bad(
         model('balance = "latency"'),
@@ -430,7 +437,7 @@ BAD = [
         model("search-delegate = 0"),
         error(
             3,
-            "`models.a.search-delegate` is `0`, allowed: `true`, `false`, or a step as a whole number from 1",
+            "`models.a.search-delegate` is `0`, allowed: `true`, `false`, or a step as a whole number of at least 1",
             "ETB205",
         ),
     ),
@@ -438,12 +445,13 @@ BAD = [
         model('search-delegate = "yes"'),
         error(
             3,
-            '`models.a.search-delegate` is `"yes"`, allowed: `true`, `false`, or a step as a whole number from 1',
+            '`models.a.search-delegate` is `"yes"`, allowed: `true`, `false`, or a step as a whole number of at least 1',
             "ETB204",
         ),
     ),
     Bad(
-        model("max-segments = 0"), error(3, "`models.a.max-segments` is `0`, allowed: a whole number from 1", "ETB205")
+        model("max-segments = 0"),
+        error(3, "`models.a.max-segments` is `0`, allowed: a whole number of at least 1", "ETB205"),
     ),
     Bad(
         MODEL + '[tool.edgetpu.groups.g]\nmodels = ["a"]\n',

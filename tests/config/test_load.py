@@ -271,8 +271,8 @@ class TestEnvironment:
                 "googel",
                 'is `"googel"`, allowed: `"auto"`, `"builtin"` or `"google"` [ETB205]\n  hint: did you mean `google`?',
             ),
-            ("JOBS", "0", 'is `"0"`, allowed: a whole number from 1 or `"auto"` [ETB205]'),
-            ("JOBS", "x", 'is `"x"`, allowed: a whole number from 1 or `"auto"` [ETB205]'),
+            ("JOBS", "0", 'is `"0"`, allowed: a whole number of at least 1 or `"auto"` [ETB205]'),
+            ("JOBS", "x", 'is `"x"`, allowed: a whole number of at least 1 or `"auto"` [ETB205]'),
             (
                 "COMMAND",
                 "a 'b",
