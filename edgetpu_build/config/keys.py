@@ -291,8 +291,8 @@ GROUP = (
         name="models",
         kind=list_of(TEXT, at_least=2, unique=True),
         required=True,
-        doc="Names of the models that are compiled together, in this order. Compilers up to 15.0 serve them in turn when "
-        "they share out on-chip memory, 16.0 pools the layers of all. A model is in one group at most.",
+        doc="Names of the models that are compiled together, in this order. Compilers up to 15.0 serve them in turn "
+        "when they share out on-chip memory, 16.0 pools the layers of all. A model is in one group at most.",
         example='models = ["detector", "classifier"]',
     ),
     Key(
