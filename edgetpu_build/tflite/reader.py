@@ -1,6 +1,6 @@
 """Bytes to a model: what the schema calls them, as values; then ``soundness`` has the last word.
 
-No more is asked of a file than LiteRT asks. Whether the Edge TPU can do anything with it (quantised, static, a single
+Little more is asked of a file than LiteRT asks. Whether the Edge TPU can do anything with it (quantised, a single
 subgraph) is decided elsewhere.
 """
 

@@ -5,7 +5,8 @@ forced. Kinds: a number (``i8 u8 bool i16 u16 i32 u32 i64 u64 f32 f64``), ``stri
 tag is the field of that name with ``_type``), ``[kind]`` for a vector.
 
 The public schema is the source; the PyPI packages ``tflite`` and ``ai-edge-litert``, both made from it, are what tests
-compare every word and number here with. The newer one is followed, so that what new converters write is carried along.
+compare every word and number here with. The newer one is followed, so that what new converters write is carried along;
+when one of them gains a word, the test that fails names it.
 """
 
 from __future__ import annotations
