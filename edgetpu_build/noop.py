@@ -1,21 +1,20 @@
-"""The answer when nothing changed, at the price of one stat a file: for `build`, `check` and `check --staged`.
+"""The answer when nothing changed, at the price of one stat a file: for `build` and `check`.
 
 Imports os and sys alone: everything else would cost more than the work. A run that found a project in order leaves an
 index in the cache; if each file that it names has the same stamps still, there is nothing to say. In all other cases
 ``main`` returns None and the whole machinery decides.
 
-An index is text, one field a line, in a file for each of the three questions (``build``, ``check``, ``staged``)::
+An index is text, one field a line, in a file for each of the two questions (``build``, ``check``)::
 
     edgetpu-build index 1
     version of edgetpu-build
     root of the project
     settled | racy             racy: some stamp was too young to tell a later change of the same file apart
-    fold                       all stamps in order, folded into one number by ``fold``; 0 for ``staged``
+    fold                       all stamps in order, folded into one number by ``fold``
     summary                    what to print
     path ...                   pyproject.toml, lock, sources, outputs, folders of globs, our own compiler; to the end
 
-Paths are relative to the root or absolute. For ``staged`` the rest is what git lists of its index (``LISTING``). An
-index that cannot be read is no index.
+Paths are relative to the root or absolute. An index that cannot be read is no index.
 """
 
 import os
@@ -29,20 +28,18 @@ if TYPE_CHECKING:
 
 MAGIC = b"edgetpu-build index 1"
 HARMLESS = "EDGETPU_BUILD_CACHE_DIR"
-LISTING = ("ls-files", "--stage", "-z", "--", ".")
-_QUESTIONS = {("build",): "build", ("check",): "check", ("check", "--staged"): "staged"}
+_QUESTIONS = (["build"], ["check"])
 _MASK = (1 << 64) - 1
 _USER_CACHE = "~/Library/Caches/edgetpu-build" if sys.platform == "darwin" else "~/.cache/edgetpu-build"
 
 
 def main(argv: list[str]) -> int | None:
-    """Exit code 0 after `build`, `check`, `check --staged` (or with `-q`) where nothing changed; None: look closer."""
-    quiet = argv[-1:] in (["-q"], ["--quiet"])
-    question = _QUESTIONS.get(tuple(argv[:-1] if quiet else argv))
-    if question is None or switched(os.environ):
+    """Exit code 0 after `build` or `check` (or with `-q`) where nothing changed; None: look closer."""
+    quiet = argv[1:] in (["-q"], ["--quiet"])
+    if argv[: 1 if quiet else None] not in _QUESTIONS or switched(os.environ):
         return None
     try:
-        told = _told(question, os.environ)
+        told = _told(argv[0], os.environ)
     except (OSError, ValueError):
         return None
     if told is not None and not quiet:
@@ -91,31 +88,16 @@ def fold(stats: "Iterable[os.stat_result]") -> int:
 def _told(question: str, environ: "Mapping[str, str]") -> "str | None":
     root = _root(os.getcwd())
     with open(os.path.join(state_dir(root, environ), question), "rb", buffering=0) as file:
-        magic, version, where, settled, folded, told, rest = file.read().split(b"\n", 6)
+        magic, version, where, settled, folded, told, *paths = file.read().split(b"\n")
     fits = magic == MAGIC and version == __version__.encode() and where == os.fsencode(root) and settled == b"settled"
-    same = fits and (_listing(root) == rest if question == "staged" else _unchanged(root, rest, int(folded)))
-    return told.decode() if same else None
-
-
-def _unchanged(root: str, paths: bytes, folded: int) -> bool:
+    if not fits or not paths:
+        return None
     here = os.getcwd()
     os.chdir(root)  # looking up a thousand short names is quicker than as many long ones
     try:
-        return fold(map(os.stat, paths.split(b"\n"))) == folded
+        return told.decode() if fold(map(os.stat, paths)) == int(folded) else None
     finally:
         os.chdir(here)
-
-
-def _listing(root: str) -> "bytes | None":
-    if not hasattr(os, "posix_spawnp"):
-        return None
-    end, other = os.pipe()
-    actions = [(os.POSIX_SPAWN_DUP2, other, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
-    pid = os.posix_spawnp("git", ["git", "-C", root, *LISTING], os.environ, file_actions=actions)
-    os.close(other)
-    with open(end, "rb", buffering=0) as pipe:
-        listed = pipe.read()
-    return listed if os.waitpid(pid, 0)[1] == 0 else None
 
 
 def _root(folder: str) -> str:

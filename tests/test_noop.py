@@ -154,34 +154,6 @@ def test_outside_of_any_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert ask("build") is None
 
 
-class TestStaged:
-    @pytest.fixture
-    def clean(self, settled: Yard) -> Yard:
-        settled.git("init", "-q")
-        settled.git("add", "-A")
-        assert settled.check(staged=True).exit_code == 0
-        return settled
-
-    def test_the_same_index_is_answered(self, clean: Yard) -> None:
-        assert ask("check", "--staged") == 0
-        clean.write("a.tflite", "not staged")
-        assert ask("check", "--staged") == 0
-
-    def test_another_one_is_not(self, clean: Yard) -> None:
-        clean.write("a.tflite", "staged")
-        clean.git("add", "-A")
-        assert ask("check", "--staged") is None
-
-    def test_nor_without_a_repository(self, clean: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-        (clean.root / ".git").rename(clean.root / "not-git")
-        monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(clean.root.parent))
-        assert ask("check", "--staged") is None
-
-    def test_nor_without_git(self, clean: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PATH", "/nowhere")
-        assert ask("check", "--staged") is None
-
-
 @pytest.mark.parametrize(
     "env",
     [

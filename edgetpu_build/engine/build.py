@@ -14,6 +14,7 @@ from edgetpu_build.engine.compilers import Compilers, builtin_path
 from edgetpu_build.engine.decide import Decision, decide
 from edgetpu_build.engine.lockfile import Lock, LockedUnit, as_outcome, same_but_token
 from edgetpu_build.engine.make import Attempt, Making, blank, described, failed, make
+from edgetpu_build.engine.order import in_order
 from edgetpu_build.engine.outcome import Outcome, UnitOutcome
 from edgetpu_build.engine.plan import Plan, Unit, all_outputs, plan, select
 from edgetpu_build.engine.project import Project
@@ -40,6 +41,11 @@ class Mode:
     sdist: bool = False
     upgrade: bool = False
     existing: bool = False
+
+    @property
+    def as_locked(self) -> bool:
+        """Whether compiler and order are those of the lock, whatever is there now."""
+        return self.frozen or self.sdist
 
     @property
     def writes(self) -> bool:
@@ -83,8 +89,8 @@ def run(project: Project, names: Sequence[str], mode: Mode, *, jobs: int = 0, sa
     started, now_ns = time.monotonic(), time.time_ns()
     lock = lockfile.read(project.root) or Lock()
     planned = _plan(project, lock, mode)
-    units = select(planned, names)
     index = StatIndex(str(project.root), project.state, now_ns, trust=not mode.sdist)
+    units = [in_order(unit, index, lock, as_locked=mode.as_locked) for unit in select(planned, names)]
     compilers = Compilers(project.config, lock, project.backend, upgrade=mode.upgrade)
 
     verdicts = [_settle(_decide(unit, compilers, lock, index, project, mode), mode) for unit in units]
@@ -135,7 +141,7 @@ def _decide(
     unit: Unit, compilers: Compilers, lock: Lock, index: StatIndex, project: Project, mode: Mode
 ) -> Decision | Attempt:
     try:
-        identity = compilers.known(unit, as_locked=mode.frozen or mode.sdist)
+        identity = compilers.known(unit, as_locked=mode.as_locked)
         decision = decide(unit, identity, lock, index, logs=project.config.ship_logs, sdist=mode.sdist)
     except EdgeTpuBuildError as failure:
         return failed(unit, failure)

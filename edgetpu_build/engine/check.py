@@ -14,6 +14,7 @@ from edgetpu_build.engine.compilers import Compilers
 from edgetpu_build.engine.decide import Contents, Decision, decide, why_broken
 from edgetpu_build.engine.lockfile import Lock, as_outcome
 from edgetpu_build.engine.make import blank, described
+from edgetpu_build.engine.order import in_order
 from edgetpu_build.engine.outcome import Outcome, UnitOutcome
 from edgetpu_build.engine.plan import Plan, Unit, plan, select
 from edgetpu_build.engine.project import PYPROJECT, Project
@@ -46,7 +47,7 @@ def check(project: Project, names: Sequence[str] = (), *, staged: bool = False, 
     scene = _staged(project) if staged else _worktree(project)
     lock = scene.lock or Lock()
     planned = plan(scene.config, project.root, tree=scene.tree, known_outputs=lock.files)
-    units = select(planned, names)
+    units = tuple(in_order(unit, scene.contents, lock, as_locked=True) for unit in select(planned, names))
     if scene.staged:
         scene.staged.prepare([*(m.source for unit in units for m in unit.members), *lock.files])
     compilers = Compilers(scene.config, lock, project.backend)
@@ -61,23 +62,19 @@ def check(project: Project, names: Sequence[str] = (), *, staged: bool = False, 
     )
     if isinstance(scene.contents, StatIndex):
         scene.contents.save()
-    if not names and base is None:
-        _remember(project, scene, planned, outcome)
+        if not names and base is None:
+            _remember(project, scene.contents, planned, outcome)
     return outcome
 
 
-def _remember(project: Project, scene: _Scene, planned: Plan, outcome: Outcome) -> None:
+def _remember(project: Project, index: StatIndex, planned: Plan, outcome: Outcome) -> None:
     """Let the next one be answered at once if nothing was found, and nothing but these files decided."""
-    question = "staged" if scene.staged else "check"
-    outside = any(path.startswith(("/", "../")) for path in outcome.paths)
     excused = any(unit.why == _NOT_KEPT for unit in outcome.units)
-    if outcome.has_news or noop.switched(project.env) or budget.wants_baseline(planned.units):
-        statindex.forget(project, question)
-    elif scene.staged and not outside:
-        statindex.remember_listing(project, scene.staged.listing, units=len(outcome.units))
-    elif isinstance(scene.contents, StatIndex) and not excused:
+    if outcome.has_news or excused or noop.switched(project.env) or budget.wants_baseline(planned.units):
+        statindex.forget(project, "check")
+    else:
         paths = [*outcome.paths, *planned.folders]
-        statindex.remember(project, question, paths, units=len(outcome.units), now_ns=scene.contents.now_ns)
+        statindex.remember(project, "check", paths, units=len(outcome.units), now_ns=index.now_ns)
 
 
 def _worktree(project: Project) -> _Scene:

@@ -10,6 +10,7 @@ from edgetpu_build.engine import lockfile
 from edgetpu_build.engine.compilers import Compilers
 from edgetpu_build.engine.decide import Decision, decide
 from edgetpu_build.engine.lockfile import Lock
+from edgetpu_build.engine.order import in_order
 from edgetpu_build.engine.plan import plan, select
 from edgetpu_build.engine.project import Project
 from edgetpu_build.engine.statindex import StatIndex
@@ -47,6 +48,7 @@ def explain(project: Project, name: str) -> Explanation:
     (unit,) = select(plan(project.config, project.root, known_outputs=lock.files), [name])[:1]
     index = StatIndex(str(project.root), project.state, time.time_ns())
     compilers = Compilers(project.config, lock, project.backend)
+    unit = in_order(unit, index, lock, as_locked=False)
     decision = decide(unit, compilers.known(unit), lock, index, logs=project.config.ship_logs)
     return Explanation(
         name=unit.name,

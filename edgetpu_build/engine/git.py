@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgetpu_build import noop
-
 LFS_HEAD = b"version https://git-lfs.github.com/spec/"
 LFS_MOST = 1024
 
@@ -40,7 +38,7 @@ def has_repository(root: Path, env: Mapping[str, str]) -> bool:
 
 def listing(root: Path, env: Mapping[str, str]) -> bytes | None:
     """What git says of the index below the project. None outside of a repository."""
-    return _git(root, env, *noop.LISTING)
+    return _git(root, env, "ls-files", "--stage", "-z", "--", ".")
 
 
 def index(listed: bytes) -> dict[str, Entry]:

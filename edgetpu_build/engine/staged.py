@@ -35,7 +35,7 @@ class Staged:
         listing = git.listing(root, env)
         if listing is None:
             raise error("ETB214", f"`--staged` needs a git repository, and `{root}` is in none")
-        self.listing, entries = listing, git.index(listing)
+        entries = git.index(listing)
         self._root, self._env, self._entries = root, env, entries
         self._file = os.path.join(folder, "oids")
         self._known = _load(self._file)

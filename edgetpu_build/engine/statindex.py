@@ -103,29 +103,19 @@ def is_racy(stamps: Stamps, now_ns: int) -> bool:
 def remember(project: Project, question: str, paths: Iterable[str], *, units: int, now_ns: int) -> None:
     """Let the next plain `build` or `check` be answered at once if these files are as they were at ``now_ns`` still."""
     root, names = os.fsencode(project.root), [os.fsencode(path) for path in paths]
-    with suppress(OSError):
+    with suppress(OSError, EdgeTpuBuildError):
         stats = [os.stat(os.path.join(root, name)) for name in names]
         racy = max(max(found.st_mtime_ns, found.st_ctime_ns) for found in stats) >= now_ns - RACY_NS
+        head = [noop.MAGIC, __version__.encode(), root, b"racy" if racy else b"settled", b"%d" % noop.fold(stats)]
         if not any(b"\n" in name for name in names):
-            _write(project, question, b"racy" if racy else b"settled", noop.fold(stats), units, b"\n".join(names))
-
-
-def remember_listing(project: Project, listing: bytes, *, units: int) -> None:
-    """Let the next plain `check --staged` be answered at once if git lists the same still."""
-    _write(project, "staged", b"settled", 0, units, listing)
+            data = b"\n".join([*head, noop.summary(units).encode(), *names])
+            files.write_atomic(os.path.join(project.state, question), data)
 
 
 def forget(project: Project, question: str) -> None:
     """The next run must look for itself."""
     with suppress(OSError):
         os.unlink(os.path.join(project.state, question))
-
-
-def _write(project: Project, question: str, settled: bytes, folded: int, units: int, rest: bytes) -> None:
-    head = [noop.MAGIC, __version__.encode(), os.fsencode(project.root), settled, b"%d" % folded]
-    with suppress(EdgeTpuBuildError):
-        data = b"\n".join([*head, noop.summary(units).encode(), rest])
-        files.write_atomic(os.path.join(project.state, question), data)
 
 
 def _load(file: str, root: str, now_ns: int) -> Mapping[str, tuple[Stamps, str]]:

@@ -12,6 +12,7 @@ from edgetpu_build.engine.compilers import Compilers
 from edgetpu_build.engine.decide import decide, why_broken
 from edgetpu_build.engine.lockfile import Lock, LockedUnit, as_outcome
 from edgetpu_build.engine.make import blank, described, request_of
+from edgetpu_build.engine.order import in_order
 from edgetpu_build.engine.outcome import Outcome, UnitOutcome
 from edgetpu_build.engine.plan import Unit, plan
 from edgetpu_build.engine.project import Project
@@ -102,6 +103,7 @@ def _afresh(
     compilers: Compilers,
     workers: Workers,
 ) -> Iterator[Diagnostic]:
+    unit = in_order(unit, index, lock, as_locked=True)
     identity = compilers.identify(unit)
     decision = decide(unit, identity, lock, index, logs=project.config.ship_logs)
     if decision.stale:
