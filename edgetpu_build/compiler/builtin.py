@@ -6,6 +6,7 @@ silicon, and says so in its operator's name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -38,6 +39,8 @@ from edgetpu_build.units import format_size
 __all__ = ["REVISION", "Builtin", "predict"]
 
 REVISION = 1  # raise it with every change of an output byte or figure: it is in every fingerprint
+Tries = tuple[text.Attempt, ...]
+_NAMED = re.compile(r"\boperator (\d+)")
 LIKELY_TO_FAIL = 0.6  # at which likelihood the delegate search counts a try as failed
 
 
@@ -49,14 +52,8 @@ class Builtin:
 
     def compile(self, request: Request, *, timeout: float, progress: Progress) -> Result:
         """Compiles the request; it takes milliseconds, so ``timeout`` is not looked at."""
+        _refuse(request)
         options = request.options
-        if options.balance != "parameters" and not options.cuts:
-            raise error(
-                "ETB213",
-                f"`balance = {options.balance!r}` is not available yet",
-                'use "parameters", or name `cuts`',
-                key="balance",
-            )
         known = generation(options.generation)
         models = [reader.read(source.data, label=source.label) for source in request.sources]
         found = [diagnosis.examine(m, s.label, generation=known) for m, s in zip(models, request.sources, strict=True)]
@@ -72,6 +69,18 @@ class Builtin:
             warnings=notes,
             attempts=tries,
         )
+
+
+def _refuse(request: Request) -> None:
+    """What cannot be asked for, by name."""
+    options = request.options
+    if options.balance != "parameters" and not options.cuts:
+        told = f'`balance = "{options.balance}"` is not available yet'
+        raise error("ETB213", told, 'use "parameters", or name `cuts`', key="balance")
+    alone = {"segments": options.segments != 1, "cuts": options.cuts, "search-delegate": options.delegate_step}
+    for key, asked in alone.items() if len(request.sources) > 1 else ():
+        if asked:
+            raise error("ETB207", f"`{key}` does not go with several models", "compile the model by itself", key=key)
 
 
 def token(request: Request) -> int:
@@ -119,11 +128,9 @@ class _Job(NamedTuple):
     request: Request
     token: int
 
-    def whole(
-        self, models: Sequence[Model], options: Options
-    ) -> tuple[tuple[MemberResult, ...], tuple[text.Attempt, ...]]:
+    def whole(self, models: Sequence[Model], options: Options) -> tuple[tuple[MemberResult, ...], Tries]:
         names = [source.intermediate_tensors for source in self.request.sources]
-        tries: tuple[text.Attempt, ...] = ()
+        tries: Tries = ()
         if options.delegate_step:
             forecast, tries = _searched(models[0], options, names[0])
             forecasts: tuple[Forecast, ...] = (forecast,)
@@ -143,7 +150,7 @@ class _Job(NamedTuple):
             warnings=_warnings(forecast.warnings, operators, source.label),
         )
 
-    def segmented(self, model: Model, options: Options) -> tuple[tuple[MemberResult, ...], tuple[text.Attempt, ...]]:
+    def segmented(self, model: Model, options: Options) -> tuple[tuple[MemberResult, ...], Tries]:
         source = self.request.sources[0]
         found = [
             self._segment(model, number, operators, options) for number, operators in enumerate(_cuts(model, options))
@@ -165,11 +172,11 @@ class _Job(NamedTuple):
 
     def _segment(
         self, model: Model, number: int, operators: tuple[int, ...], options: Options
-    ) -> tuple[SegmentResult, _Mapped, tuple[text.Attempt, ...]]:
+    ) -> tuple[SegmentResult, _Mapped, Tries]:
         inputs, outputs = surgery.boundary(model.main, operators)
         plain = surgery.extract(model, operators, inputs, outputs)
         piece = reader.read(plain, label=f"segment {number}")
-        tries: tuple[text.Attempt, ...] = ()
+        tries: Tries = ()
         if options.delegate_step:
             forecast, tries = _searched(piece, options, (), segment=True)
         else:
@@ -207,13 +214,24 @@ class _Mapped(NamedTuple):
 
     @classmethod
     def of(cls, forecast: Forecast, original: Sequence[int]) -> _Mapped:
+        names = {str(position): f"operator {index}" for position, index in enumerate(original)}
+
+        def renamed(sentence: str) -> str:
+            return _NAMED.sub(lambda found: names.get(found[1], found[0]), sentence)
+
         return cls(
             tuple(
-                replace(op, index=original[op.index], follows=original[op.follows] if op.follows >= 0 else -1)
+                replace(
+                    op,
+                    index=original[op.index],
+                    reason=renamed(op.reason),
+                    hint=renamed(op.hint),
+                    follows=original[op.follows] if op.follows >= 0 else -1,
+                )
                 for op in forecast.placement.operators
             ),
             tuple(replace(layer, index=original[layer.index]) for layer in forecast.layers),
-            forecast.warnings,
+            tuple(replace(told, message=renamed(told.message)) for told in forecast.warnings),
         )
 
 
@@ -224,7 +242,7 @@ def _warnings(found: Sequence[Diagnostic], operators: Sequence[OperatorResult], 
 
 def _searched(
     model: Model, options: Options, names: tuple[str, ...], *, segment: bool = False
-) -> tuple[Forecast, tuple[text.Attempt, ...]]:
+) -> tuple[Forecast, Tries]:
     def attempt(left_out: frozenset[int]) -> tuple[Forecast, str]:
         (forecast,) = predict([model], options, [names], segment=segment, stop_at=left_out)
         score = max(map(activation.likelihood, forecast.activations), default=0.0)

@@ -192,6 +192,16 @@ def test_what_is_predicted_of_segments_is_what_becomes_of_them() -> None:
     assert [(s.operators, s.figures) for s in segments] == [(ops, f.figures) for ops, f in predicted]
 
 
+def test_operators_of_segments_are_called_as_in_the_original() -> None:
+    net = Net()
+    x = net.conv(net.conv(net.input((1, 16, 16, 3)), 8), 8)
+    x = net.conv(net.custom([x], (1, 16, 16, 8), "TFLite_Detection_PostProcess"), 8)
+    (member,) = compiled(net.build([x]), cuts=("conv_3",)).members
+    follower = member.operators[3]
+    assert (follower.index, follower.follows) == (3, 2)
+    assert "operator 2 (CUSTOM)" in follower.reason
+
+
 def test_a_model_is_cut_where_the_user_says() -> None:
     data = residual()
     graph = read(data).main
@@ -261,6 +271,7 @@ def test_an_older_compiler_is_predicted_where_it_is_asked_for() -> None:
 def test_what_cannot_be_done_is_refused_by_name() -> None:
     data = conv_net()
     assert code(data, balance="latency", segments=2) == "ETB213"
+    assert code(data, data, segments=2) == code(data, data, delegate_step=1) == "ETB207"
     assert code(data, segments=50) == "ETB311"
     assert code(b"not a model") == "ETB301"
     assert code(compiled(data).members[0].artifact) == "ETB304"
