@@ -160,6 +160,8 @@ def _constant(facts: Facts, rng: np.random.Generator) -> bytes:
         data = rng.integers(low, high, count, endpoint=True).astype(dtype)
         data[:2] = [low, high][: len(data[:2])]
         return data.tobytes()
+    if "scale" not in facts:  # indices, most likely: zero is one wherever it is used
+        return bytes(count * dtype.itemsize)
     return rng.integers(-500, 500, count).astype(dtype).tobytes()
 
 
