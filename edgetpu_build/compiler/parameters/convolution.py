@@ -21,7 +21,7 @@ def convolution(site: Site) -> Draft | None:
     Lanes are spread where a mapped RESHAPE or TRANSPOSE behind it splits the channels off the grid of four.
     """
     source, weights = site.input(0), site.input(1)
-    if source is None or weights is None or not maps(source, weights):
+    if source is None or weights is None or not maps(source, weights, site.output):
         return None
     outputs, height, width, depth = weights.shape
     taps = used_taps(site.operator, (height, width), source, site.output)
@@ -84,7 +84,7 @@ def depthwise(site: Site) -> Draft | None:
     ``diagonal``).
     """
     source, weights = site.input(0), site.input(1)
-    if source is None or weights is None or not maps(source, weights):
+    if source is None or weights is None or not maps(source, weights, site.output):
         return None
     _, height, width, count = weights.shape
     taps = height * width
@@ -146,9 +146,9 @@ def constant(weights: Tensor) -> bool:
     return weights.data is not None and scale_of(weights) > 0 and 0 < len(weights.data) == prod(weights.shape)
 
 
-def maps(source: Tensor, weights: Tensor) -> bool:
-    """Whether these are a map and constant weights of four dimensions each."""
-    return constant(weights) and len(weights.shape) == len(source.shape) == 4
+def maps(source: Tensor, weights: Tensor, result: Tensor) -> bool:
+    """Whether these are maps and constant weights, of four dimensions each."""
+    return constant(weights) and all(len(t.shape) == 4 and min(t.shape) > 0 for t in (source, weights, result))
 
 
 def data_of(tensor: Tensor) -> memoryview:

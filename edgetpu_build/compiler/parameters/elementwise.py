@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 
 from edgetpu_build.compiler.parameters import joint
 from edgetpu_build.compiler.parameters.header import reciprocal
@@ -17,6 +17,8 @@ from edgetpu_build.compiler.parameters.matrix import FLIP
 from edgetpu_build.compiler.parameters.rows import pad, strip
 from edgetpu_build.compiler.parameters.site import Site, channels, elements, scale_of
 from edgetpu_build.tflite.model import Tensor
+
+LARGEST = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,8 @@ def _operand(site: Site, position: int) -> tuple[Piece, ...]:
         piece = _per_channel(site, position, tensor)
         return () if piece is None else (piece,)
     shape = result.shape if channels(tensor) > 1 else (*result.shape[:-1], 1)
+    if not _broadcasts(tensor.shape, shape):
+        return ()
     flip = tensor.type == "INT8"
     return (Map(what="operand", tensor=number, data=tensor.data, shape=tensor.shape, result=shape, flip=flip),)
 
@@ -140,7 +144,7 @@ def _per_channel(site: Site, position: int, tensor: Tensor) -> PerChannel | None
     values = [value - zero_point for value in _signed(tensor)]
     if site.kind in ("ADD", "SUB"):
         sign = -1 if site.kind == "SUB" and position == 1 else 1
-        offsets = array("i", [sign * round(value * scale / source) if source else 0 for value in values])
+        offsets = array("i", [sign * _steps(value * scale, source) for value in values])
         if len(offsets) > 1 and not any(offsets) and site.kind == "ADD":
             return None
         return PerChannel(what="operand", tensor=-1, offsets=offsets, parts=parts, exact=site.kind == "ADD")
@@ -149,7 +153,8 @@ def _per_channel(site: Site, position: int, tensor: Tensor) -> PerChannel | None
     scaled = array("f", [source * value for value in real])
     multipliers = array("f", [value * inverse for value in scaled])
     step = source * scale * inverse
-    number = site.number(position) if step and step < float("inf") else -1
+    found_again = step > 0 and all(isfinite(value) for value in (step, *multipliers))
+    number = site.number(position) if found_again else -1
     maker = site.before(site.number(1 - position))
     return PerChannel(
         what="operand",
@@ -163,6 +168,11 @@ def _per_channel(site: Site, position: int, tensor: Tensor) -> PerChannel | None
     )
 
 
+def _steps(value: float, scale: float) -> int:
+    """``value`` in steps of ``scale``, as far as 32 bits go."""
+    return round(max(-LARGEST, min(LARGEST, value / scale))) if scale else 0
+
+
 def _signed(tensor: Tensor) -> memoryview:
     return memoryview(bytes(tensor.data or b"")).cast("b" if tensor.type == "INT8" else "B")
 
@@ -172,6 +182,11 @@ def _parts(site: Site, position: int) -> tuple[int, ...]:
     for other in site.operator.inputs[:position] + site.operator.inputs[position + 1 :]:
         return joint.parts_behind(site, other)
     return ()
+
+
+def _broadcasts(shape: tuple[int, ...], result: tuple[int, ...]) -> bool:
+    inner = result[len(result) - len(shape) :]
+    return len(shape) <= len(result) and all(had in (1, wanted) for had, wanted in zip(shape, inner, strict=True))
 
 
 def _lone(tensor: Tensor | None, result: Tensor) -> bool:

@@ -58,20 +58,23 @@ class Header:
 NO_HEADER = Header()
 
 
+def scales_of(weights: Tensor, count: int) -> tuple[float, ...]:
+    """One scale for each of ``count`` output channels, or empty where one serves all."""
+    scales = weights.quantization.scale if weights.quantization else ()
+    return scales if len(scales) == count > 1 else ()
+
+
 def stored_zero_points(weights: Tensor, count: int) -> Sequence[int]:
     """Zero point of each output channel's stored bytes."""
     given = weights.quantization.zero_point if weights.quantization else ()
     flip = SIGN if weights.type == "INT8" else 0
     if len(given) != count:
-        return ((given[0] if given else 0) + flip,) * count
-    return [point + flip for point in given]
+        return ((given[0] if given else 0) + flip & 0xFF,) * count
+    return [point + flip & 0xFF for point in given]
 
 
-def multipliers(source: Tensor, weights: Tensor, result: Tensor) -> array[float] | None:
+def multipliers(source: Tensor, scales: Sequence[float], result: Tensor) -> array[float] | None:
     """One per channel, None where one for all is enough."""
-    scales = weights.quantization.scale if weights.quantization else ()
-    if len(scales) < 2:
-        return None
     factor, inverse = scale_of(source), reciprocal(scale_of(result))
     products = array("f", [factor * scale for scale in scales])
     found = array("f", [product * inverse for product in products])
@@ -97,13 +100,13 @@ def biases(tensor: Tensor | None, count: int) -> array[int] | None:
 
 def of(site: Site, source: Tensor, weights: Tensor, bias: int, count: int) -> Header:
     """The header of a convolution-like operator with ``count`` output channels; ``bias``: that input's position."""
-    per_channel = weights.quantization is not None and len(weights.quantization.scale) > 1
+    scales = scales_of(weights, count)
     values = biases(site.input(bias), count)
     if values is not None and folded(values, site.generation):
         values = None
     return Header(
-        multipliers=multipliers(source, weights, site.output),
+        multipliers=multipliers(source, scales, site.output),
         bias=values,
-        zero_points=array("i", stored_zero_points(weights, count)) if per_channel else None,
+        zero_points=array("i", stored_zero_points(weights, count)) if scales else None,
         bias_tensor=site.number(bias) if values is not None else -1,
     )

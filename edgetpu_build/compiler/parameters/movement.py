@@ -158,7 +158,7 @@ def _shifts(site: Site, shifts: list[tuple[int, int, bool]]) -> Draft | None:
 def pad(site: Site) -> Draft | None:
     """Padding of channels; padding in space takes none."""
     source = site.input(0)
-    if source is None or not source.shape or channels(source) == channels(site.output):
+    if source is None or not 0 < channels(source) < channels(site.output):
         return None
     before, after = channels(source), channels(site.output)
     return _draft([selection.widen(before, after)], f"{before} channels become {after}")

@@ -44,6 +44,8 @@ def lstm(site: Site) -> Draft | None:
     source, weights = site.input(0), site.input(INPUT_WEIGHTS + 1)
     if source is None or weights is None or len(source.shape) != 3 or len(weights.shape) != 2:
         return None
+    if min(*source.shape, *weights.shape) < 1:
+        return None
     (units, depth), steps = weights.shape, source.shape[1]
     pieces: list[Piece] = [selection.spread(depth), selection.collect(1), selection.pack(depth, spatial=False)]
     for gate in range(4):
@@ -59,13 +61,13 @@ def lstm(site: Site) -> Draft | None:
 
 def _gate(site: Site, gate: int) -> list[Piece]:
     weights, recurrent = site.input(INPUT_WEIGHTS + gate), site.input(RECURRENT_WEIGHTS + gate)
-    bias = header.biases(site.input(BIASES + gate), weights.shape[0]) if weights else None
+    bias = header.biases(site.input(BIASES + gate), weights.shape[0]) if weights and weights.shape else None
     pieces: list[Piece] = []
     for tensor, number, values in (
         (weights, site.number(INPUT_WEIGHTS + gate), bias),
         (recurrent, site.number(RECURRENT_WEIGHTS + gate), None),
     ):
-        if tensor is not None and constant(tensor):
+        if tensor is not None and constant(tensor) and len(tensor.shape) == 2:
             pieces.append(_matrix(tensor, number, values, site.number(BIASES + gate)))
     return pieces
 

@@ -61,7 +61,7 @@ def _take(whole: bytearray, weights: bytes, matrix: Matrix) -> None:
 def transposed(site: Site) -> Draft | None:
     """Constant weights. Bytes: lanes x (phases x header + all taps)."""
     source, weights = site.input(2), site.input(1)
-    if source is None or weights is None or not maps(source, weights):
+    if source is None or weights is None or not maps(source, weights, site.output):
         return None
     outputs, height, width, depth = weights.shape
     options = site.operator.options
