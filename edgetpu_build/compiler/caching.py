@@ -59,11 +59,18 @@ class Candidate:
     single: bool
 
     @property
+    def room(self) -> int:
+        """Bytes in the tiles. A row of a SOFTMAX table has 16 lanes and takes the place of 64: a dense network of 15.0
+        printed it so, and with it a pool of eight networks is full at a round number.
+        """
+        return self.layer.tile_size * (4 if self.layer.kind == "SOFTMAX" else 1)
+
+    @property
     def rank(self) -> tuple[int, int]:
         """Who comes first. Equal ranks keep the order of the file."""
         if self.layer.kind == "DEPTHWISE_CONV_2D":
             return 0, 0
-        return (1, -self.layer.chunk_size) if self.single else (2, -self.layer.tile_size)
+        return (1, -self.layer.chunk_size) if self.single else (2, -self.room)
 
 
 def candidate_of(subgraph: Subgraph, layer: Layer) -> Candidate:
@@ -137,17 +144,17 @@ class _Tiles:
     def take(self, asks: Candidate) -> Decision:
         """Gives the layer room if it fits."""
         layer = asks.layer
-        size, chunk = format_size(layer.tile_size), format_size(layer.chunk_size)
+        size, chunk = format_size(asks.room), format_size(layer.chunk_size)
         if asks.single and layer.chunk_size > self._share:
             return Decision(asks, False, f"{CHUNK_TOO_LARGE}: it takes {chunk}, a tile has {format_size(self._share)}")
-        if layer.tile_size > self._unused:
+        if asks.room > self._unused:
             left = format_size(self._unused)
             return Decision(asks, False, f"it takes {size}, and {left} are left behind {self._policy.before}")
         loads = self._with_chunks(layer) if asks.single else self._loads
         if asks.single and max(loads) > self._share:
             return Decision(asks, False, f"no tile has {chunk} left for each chunk of 64 outputs")
         self._loads = loads
-        self._spread += 0 if asks.single else layer.tile_size
+        self._spread += 0 if asks.single else asks.room
         return Decision(asks, True, f"it takes {size}, and {format_size(self._unused)} are left then")
 
     def _with_chunks(self, layer: Layer) -> list[int]:

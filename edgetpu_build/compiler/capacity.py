@@ -20,8 +20,8 @@ from edgetpu_build.compiler.footprint import POOLS, map_shape, tile_bytes
 from edgetpu_build.figure import Figure, estimated, exact
 from edgetpu_build.tflite.model import Subgraph
 
-POOL_BYTES = 7_803_500  # 16.0, several models
-POOL_RANGE = (7_803_264, 7_803_840)  # what a pool of eight networks leaves possible
+POOL_BYTES = SRAM_BYTES - 568 * KIB  # 16.0, several models
+POOL_RANGE = (7_806_720, 7_807_487)  # what a pool of eight networks leaves possible
 RESERVE = 60 * KIB
 Member = tuple[Subgraph, Sequence[int], Activation]  # main subgraph, mapped operators, what they need
 CHUNK = 256 * KIB  # instructions are cut into chunks of this; from two chunks on, more of them cost no more room

@@ -157,7 +157,7 @@ def _figures(draft: _Draft, decisions: Sequence[Decision], allocation: Allocatio
     mapped = draft.placement.mapped
     cached = [d.candidate.layer for d in decisions if d.cached]
     streamed = [d.candidate.layer for d in decisions if not d.cached]
-    used, off_chip = sum(layer.tile_size for layer in cached), sum(layer.size for layer in streamed)
+    used, off_chip = sum(d.candidate.room for d in decisions if d.cached), sum(layer.size for layer in streamed)
     sure = all(d.sure and d.candidate.layer.confidence == "exact" for d in decisions)
     make = exact if sure and not allocation.contested else estimated
     return Figures(

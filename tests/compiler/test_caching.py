@@ -131,6 +131,14 @@ def test_a_dense_layer_over_a_vector_is_single_and_a_convolution_over_a_map_is_n
     assert singles == {"CONV_2D": False, "FULLY_CONNECTED": True}
 
 
+def test_a_softmax_table_takes_four_times_its_bytes() -> None:
+    """A row has 16 lanes and takes the place of 64."""
+    table = _candidate("SOFTMAX", 576, 0, single=False)
+    assert table.room == 4 * 576
+    assert cached([[table]], exact(4 * 576)) == [[True]]
+    assert cached([[table]], exact(4 * 576 - 1)) == [[False]]
+
+
 candidates = st.one_of(
     st.builds(conv, st.integers(1, 3000)),
     st.builds(depthwise, st.integers(1, 500)),
