@@ -49,7 +49,8 @@ def record(commands: tuple[str, ...], folder: Path) -> Text:
             check=False,
         )
         screen.append("$ ", "bold green").append(command + "\n", "bold")
-        screen.append_text(Text.from_ansi(done.stdout.rstrip("\n"))).append("\n\n")
+        if output := done.stdout.rstrip("\n"):
+            screen.append_text(Text.from_ansi(output)).append("\n\n")
     screen.rstrip()
     return screen
 

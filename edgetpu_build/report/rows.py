@@ -79,11 +79,12 @@ def _parts(unit: UnitOutcome) -> Iterator[Row]:
         if unit.kind == "group":
             yield Row(name=member.name, depth=1, figures=member.figures)
         if len(member.segments) > 1:
-            yield from (_segment(segment, len(member.segments)) for segment in member.segments)
+            yield from map(_segment, member.segments)
 
 
-def _segment(segment: SegmentOutcome, count: int) -> Row:
-    return Row(name=f"{segment.index + 1} of {count}", depth=1, figures=segment.figures)
+def _segment(segment: SegmentOutcome) -> Row:
+    """Named as its file is."""
+    return Row(name=f"segment {segment.index}", depth=1, figures=segment.figures)
 
 
 def _sum(unit: UnitOutcome) -> Figures:

@@ -19,10 +19,10 @@ WHOLE = """\
 model         state         on-chip   off-chip  on CPU  segments    time
 detector      ✓ compiled   3.40 MiB  390.6 KiB       1         1  812 ms  █████▒░░░░░░
 backbone      ✓ cached    24.40 MiB        0 B       0         4    3 ms
-  1 of 4                   6.10 MiB        0 B       0                    ██████████░░
-  2 of 4                   6.10 MiB        0 B       0                    ██████████░░
-  3 of 4                   6.10 MiB        0 B       0                    ██████████░░
-  4 of 4                   6.10 MiB        0 B       0                    ██████████░░
+  segment 0                6.10 MiB        0 B       0                    ██████████░░
+  segment 1                6.10 MiB        0 B       0                    ██████████░░
+  segment 2                6.10 MiB        0 B       0                    ██████████░░
+  segment 3                6.10 MiB        0 B       0                    ██████████░░
 front-door    · fresh     ~5.00 MiB  ~1.00 MiB       2         1          ████████▒▒░░
   门口                    ~3.00 MiB       ~0 B       0                    █████░░░░░░░
   classifier              ~2.00 MiB  ~1.00 MiB       2                    ███▒▒░░░░░░░
