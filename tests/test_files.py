@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -92,6 +93,41 @@ def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path) -> None:
     left = left_over(tmp_path)
     assert files.sweep_temps(tmp_path, now=os.stat(path).st_mtime + files.DAY + 60) == len(left) > 0
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_nothing_gets_its_name_before_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut keeps what was synced; so whatever is moved into place must be, to its last byte."""
+    dirty, moved = set(), []
+    write, fsync, replace = os.write, os.fsync, os.replace
+
+    def wrote(fd: int, data: bytes) -> int:
+        dirty.add(os.fstat(fd).st_ino)
+        return write(fd, data)
+
+    def synced(fd: int) -> None:
+        fsync(fd)
+        dirty.discard(os.fstat(fd).st_ino)
+
+    def replaced(source: str, target: str) -> None:
+        assert os.stat(source).st_ino not in dirty
+        moved.append(os.path.basename(target))
+        replace(source, target)
+
+    for name, fake in (("write", wrote), ("fsync", synced), ("replace", replaced)):
+        monkeypatch.setattr(os, name, fake)
+    files.write_atomic(tmp_path / "a", b"1" * 10_000)
+    files.write_together({str(tmp_path / "b"): b"2", str(tmp_path / "c"): b"3"})
+    files.place(tmp_path / "a", tmp_path / "d")
+    assert moved == ["a", "b", "c", "d"]
+
+
+def test_no_other_module_moves_or_syncs_files() -> None:
+    package = Path(files.__file__).parent
+    moving = re.compile(
+        r"os\.(replace|rename|renames|fsync|fdatasync|link|symlink)\b|\.(rename|hardlink_to)\(|shutil\.move"
+    )
+    modules = {path for path in package.rglob("*.py") if moving.search(path.read_text(encoding="utf-8"))}
+    assert modules == {Path(files.__file__)}
 
 
 def test_several_are_written_together(tmp_path: Path) -> None:

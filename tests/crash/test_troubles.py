@@ -14,7 +14,7 @@ import pytest
 
 from edgetpu_build.engine.build import build
 from edgetpu_build.engine.project import Project
-from tests.crash.project import COMMAND, Tree
+from tests.crash.project import COMMAND, Tree, models
 from tests.support.faults import read_only, small_disk
 from tests.support.store_check import problems, temps
 
@@ -152,10 +152,7 @@ def at(tree: Tree, shift: int, *arguments: str) -> list[str]:
 def edit(tree: Tree, stamp: int | None = None, *, replace: bool = False) -> None:
     """Change one model, its size kept; with ``stamp`` its time of change is forged."""
     path = tree.root / "models" / "three.tflite"
-    before, data = path.stat(), None
-    fresh = Tree(tree.root.parent / "other", tree.store)
-    fresh.write(seed=1)
-    data = (fresh.root / "models" / "three.tflite").read_bytes()
+    before, data = path.stat(), models(1)["three"]
     assert len(data) == before.st_size
     if replace:
         (tree.root / "models" / "new").write_bytes(data)
@@ -192,10 +189,10 @@ def test_sources_that_are_rewritten_while_they_are_read(tree: Tree, new: dict[st
     stop = threading.Event()
 
     def rewrite() -> None:
-        seed = 0
         while not stop.is_set():
-            seed = 1 - seed
-            tree.write(seed)
+            for seed in (0, 1):
+                for name, data in models(seed).items():
+                    (tree.root / "models" / f"{name}.tflite").write_bytes(data)
 
     writer = threading.Thread(target=rewrite)
     writer.start()
