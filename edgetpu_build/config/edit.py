@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from edgetpu_build.config.findings import dotted
-from edgetpu_build.config.lines import KeyPath, sections
+from edgetpu_build.config.lines import KeyPath, sections, spans
 from edgetpu_build.config.toml import TOMLDecodeError, loads
 from edgetpu_build.errors import error
 
@@ -139,7 +139,11 @@ def _append(text: str, path: KeyPath, values: list[Any]) -> str:
     held = _get(document, path)
     if held is None:
         return _with_key(text, path, values)
-    return _meaning(_changed(document, {path: held + values}), lambda: _appended(text, path, values))
+    return _meaning(
+        _changed(document, {path: held + values}),
+        lambda: _grown(text, path, len(held), [_written(value) for value in values]),
+        lambda: _appended(text, path, values),
+    )
 
 
 def _meaning(wanted: Mapping[str, Any], *edits: Edit) -> str:
@@ -175,6 +179,23 @@ def _inserted(text: str, offset: int, addition: str) -> str:
     if addition.lstrip().startswith("[") and tail and not tail.startswith("\n"):
         addition += "\n"
     return head + addition + tail
+
+
+def _grown(text: str, path: KeyPath, count: int, elements: list[str]) -> str:
+    """More elements after those of the array, in its own layout: on its line, or each on a line."""
+    found = spans(text)
+    closing = found[path][1] - 1
+    if not count:
+        return text[:closing] + ", ".join(elements) + text[closing:]
+    start, last = found[(*path, count - 1)]
+    tail = text[last:closing]
+    if "\n" not in tail:
+        return text[:last] + "".join(f", {element}" for element in elements) + text[last:]
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    indent = line[: len(line) - len(line.lstrip())]
+    comma = "" if tail.lstrip().startswith(",") else ","
+    end = text.index("\n", last)
+    return text[:last] + comma + text[last:end] + "".join(f"\n{indent}{e}," for e in elements) + text[end:]
 
 
 def _end_of_kin(text: str, path: KeyPath) -> int:

@@ -34,6 +34,13 @@ def sections(text: str) -> list[tuple[KeyPath, int]]:
     return scan.sections
 
 
+def spans(text: str) -> dict[KeyPath, tuple[int, int]]:
+    """Where each value begins and ends, as offsets."""
+    scan = _Scan(text)
+    scan.document()
+    return scan.spans
+
+
 class _Scan:
     """A position in the text, and the lines found so far."""
 
@@ -42,6 +49,7 @@ class _Scan:
         self.at = 0
         self.lines: dict[KeyPath, int] = {}
         self.tables: dict[KeyPath, int] = {}  # arrays of tables -> how many elements
+        self.spans: dict[KeyPath, tuple[int, int]] = {}
         self.sections: list[tuple[KeyPath, int]] = [((), 0)]
         self._counted = 0
         self._line = 1
@@ -108,7 +116,8 @@ class _Scan:
 
     def _value(self, path: KeyPath) -> None:
         self._skip()
-        first = self.text[self.at]
+        start = self.at
+        first = self.text[start]
         if first == "[":
             self._array(path)
         elif first == "{":
@@ -116,6 +125,7 @@ class _Scan:
         else:
             pattern = _LONG.get(self.text[self.at : self.at + 3]) or _SHORT.get(first) or _BARE
             self.at = pattern.match(self.text, self.at).end()  # type: ignore[union-attr]
+        self.spans[path] = (start, self.at)
 
     def _array(self, path: KeyPath) -> None:
         index = 0

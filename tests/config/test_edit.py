@@ -113,6 +113,23 @@ def test_whatever_else_is_in_the_file_stays(text: str, sources: list[str]) -> No
     assert kept(text if text.strip() else "", made)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[]", '["edgetpu-build"]'),
+        ('["hatchling"]', '["hatchling", "edgetpu-build"]'),
+        ('[ "hatchling", ] # why', '[ "hatchling", "edgetpu-build", ] # why'),
+        ('[\n  "a",\n  "b", # why\n]', '[\n  "a",\n  "b", # why\n  "edgetpu-build",\n]'),
+        ('[\n\t"a" # why\n]', '[\n\t"a", # why\n\t"edgetpu-build",\n]'),
+        ('[\n  "a", "b",\n]', '[\n  "a", "b",\n  "edgetpu-build",\n]'),
+        ('["a",\n "b"]', '["a",\n "b", "edgetpu-build"]'),
+    ],
+)
+def test_an_array_grows_in_its_own_layout(before: str, after: str) -> None:
+    text = '[build-system]\nrequires = {}\nbuild-backend = "hatchling.build"\n'
+    assert edit.init(text.format(before)).startswith(text.format(after))
+
+
 def test_newlines_stay_what_they_are() -> None:
     made = edit.add(BLOCKS[0].replace("\n", "\r\n"), ["a.tflite"])
     assert made.count("\r\n") == made.count("\n")
@@ -161,3 +178,13 @@ def test_another_backend_is_left_alone() -> None:
 def test_a_text_that_is_not_toml_is_left_alone() -> None:
     with pytest.raises(EdgeTpuBuildError, match="is not TOML"):
         edit.init("[tool")
+
+
+def test_a_layout_that_tomlkit_cannot_read_is_no_obstacle() -> None:
+    text = (
+        "[tool.hatch]\nbuild.hooks.vcs.version-file = 'x'\n[tool.hatch.build.targets.wheel]\npackages = ['src/x']\n"
+        f"{BLOCKS[0]}[tool.hatch.build.hooks.edgetpu]\n"
+    )
+    made = edit.add(text, ["a.tflite"])
+    assert kept(text, made)
+    assert loads(made)["tool"]["edgetpu"]["models"] == {"a": {"source": "a.tflite"}}
