@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from edgetpu_build.compiler.parameters import header
@@ -41,7 +42,8 @@ def convolution(site: Site) -> Draft | None:
         block=block,
         exact=sure,
     )
-    return of_matrix(piece)
+    draft = of_matrix(piece)
+    return draft if depth == channels(source) else replace(draft, confidence="estimated")  # groups: in no known compile
 
 
 def input_block(result: Tensor, taps: int, depth: int) -> tuple[int, bool]:
@@ -80,8 +82,9 @@ def of_matrix(piece: Matrix) -> Draft:
 
 
 def depthwise(site: Site) -> Draft | None:
-    """DEPTHWISE_CONV_2D. With one input channel it is a convolution; else each weight takes four bytes (see
-    ``diagonal``).
+    """DEPTHWISE_CONV_2D: each weight takes four bytes (see ``diagonal``); with one input channel it is a convolution.
+
+    Several channels with a multiplier, or taps that only meet padding, are in no known compile: estimated.
     """
     source, weights = site.input(0), site.input(1)
     if source is None or weights is None or not maps(source, weights, site.output):
@@ -90,24 +93,8 @@ def depthwise(site: Site) -> Draft | None:
     taps = height * width
     head = header.of(site, source, weights, 2, count)
     points, flip = header.stored_zero_points(weights, count), weights.type == "INT8"
-    if channels(source) == count:
-        piece = Diagonal(
-            what="weights",
-            tensor=site.number(1),
-            data=data_of(weights),
-            channels=count,
-            taps=taps,
-            header=head,
-            zero_points=points,
-            flip=flip,
-        )
-        return Draft(
-            pieces=(piece,), reason=f"{count} channels x {taps} taps, 4 bytes a weight, {piece.lane_size} a channel"
-        )
-    if channels(source) != 1:
-        return None
-    return of_matrix(
-        Transposed(
+    if channels(source) == 1 < count:
+        whole = Transposed(
             what="weights",
             tensor=site.number(1),
             data=data_of(weights),
@@ -118,6 +105,23 @@ def depthwise(site: Site) -> Draft | None:
             flip=flip,
             spatial=True,
         )
+        return of_matrix(whole)
+    sure = channels(source) == count and used_taps(site.operator, (height, width), source, site.output) is None
+    piece = Diagonal(
+        what="weights",
+        tensor=site.number(1),
+        data=data_of(weights),
+        channels=count,
+        taps=taps,
+        header=head,
+        zero_points=points,
+        flip=flip,
+        exact=sure,
+    )
+    return Draft(
+        pieces=(piece,),
+        confidence="exact" if sure else "estimated",
+        reason=f"{count} channels x {taps} taps, 4 bytes a weight, {piece.lane_size} a channel",
     )
 
 
@@ -129,8 +133,6 @@ class Transposed(Matrix):
     __slots__ = ()
 
     def blob(self) -> bytes:
-        from dataclasses import replace
-
         data, count = bytes(self.data), self.outputs
         return Matrix.blob(replace(self, data=b"".join(data[row::count] for row in range(count))))
 

@@ -108,11 +108,12 @@ def elementwise(site: Site) -> Draft | None:
     pieces = tuple(piece for position in range(len(site.operator.inputs)) for piece in _operand(site, position))
     if not pieces:
         return None
+    known = site.kind in ("ADD", "MUL", "PRELU", "SUB")
     turned = site.kind == "SUB" and site.input(0) is not None and _lone(site.input(0), site.output)
     return Draft(
         pieces=pieces,
         always_streamed=not turned,
-        confidence="estimated" if turned else "exact",
+        confidence="estimated" if turned or not known else "exact",
         reason=f"constant operand of {site.kind}, {sum(piece.size for piece in pieces)} bytes: always streamed",
     )
 

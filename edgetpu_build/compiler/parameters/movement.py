@@ -7,6 +7,7 @@ convolution, a dense layer or a CONCATENATION selects with its own weights.
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 from itertools import accumulate
 from typing import Literal
 
@@ -109,13 +110,33 @@ def _offset(site: Site, tensor: int) -> int:
 def strided_slice(site: Site) -> Draft | None:
     """Channels that begin inside a group of four."""
     source, begin = site.input(0), integers(site.input(1))
-    if source is None or len(begin) != len(source.shape) or _selected_behind(site, site.operator.outputs[0]):
+    if (
+        source is None
+        or not begin
+        or len(begin) != len(source.shape)
+        or _selected_behind(site, site.operator.outputs[0])
+    ):
         return None
     last = len(begin) - 1
     first = 0 if site.operator.options.get("begin_mask", 0) >> last & 1 else begin[-1]
     first += channels(source) if first < 0 else 0
     spatial = len(source.shape) > 2 and _cells(source) > 1
     return _shifts(site, [(first, channels(site.output), spatial)])
+
+
+def cut(site: Site) -> Draft | None:
+    """SLICE of channels that begins inside a group of four: as STRIDED_SLICE, of which alone there are compiles."""
+    source, begin = site.input(0), integers(site.input(1))
+    if (
+        source is None
+        or not begin
+        or len(begin) != len(source.shape)
+        or _selected_behind(site, site.operator.outputs[0])
+    ):
+        return None
+    spatial = len(source.shape) > 2 and _cells(source) > 1
+    draft = _shifts(site, [(begin[-1], channels(site.output), spatial)])
+    return replace(draft, confidence="estimated") if draft else None
 
 
 def split(site: Site) -> Draft | None:

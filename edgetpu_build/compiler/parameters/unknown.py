@@ -1,6 +1,7 @@
 """Operators that are known to take parameter bytes sometimes, but not how many: counted as none, and said so.
 
-Each stands in a public compile whose total is not explained: two attention nets and a net of padded average pools.
+Two attention nets and a net of padded average pools have totals that these do not explain; of L2_NORMALIZATION and
+SPACE_TO_DEPTH no compile is at hand.
 """
 
 from __future__ import annotations

@@ -52,6 +52,21 @@ def test_depthwise_convolutions_come_back(count, kernel, single, signed, seed) -
         assert layer.size == -(-(-(-count // 4) * 4 * (4 + 4 * kernel * kernel)) // 64) * 64
 
 
+def test_what_no_compile_shows_is_estimated() -> None:
+    made = Made()
+    made.op("DEPTHWISE_CONV_2D", made.tensor(1, 8, 8, 4), made.constant(1, 3, 3, 8), shape=(1, 8, 8, 8))
+    made.op("CONV_2D", made.tensor(1, 8, 8, 8), made.constant(8, 1, 1, 4), shape=(1, 8, 8, 8))
+    same = {"padding": "SAME", "stride_h": 2, "stride_w": 2}
+    made.op("DEPTHWISE_CONV_2D", made.tensor(1, 2, 2, 4), made.constant(1, 3, 3, 4), shape=(1, 1, 1, 4), **same)
+    made.op("MAXIMUM", made.tensor(1, 8, 8, 8), made.constant(8), shape=(1, 8, 8, 8))
+    begins, sizes = made.integers(0, 0, 0, 2), made.integers(1, 8, 8, 2)
+    made.op("SLICE", made.tensor(1, 8, 8, 8), begins, sizes, shape=(1, 8, 8, 2))
+    for index in range(5):
+        layer = made.layout(index)
+        made.check(layer)
+        assert (layer.confidence, layer.size > 0) == ("estimated", True)
+
+
 def test_a_folded_bias_is_named_as_absent() -> None:
     made = Made()
     made.conv(made.tensor(1, 8, 8, 8), 16, bias=[0] * 16)
