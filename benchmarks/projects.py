@@ -9,7 +9,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.fidelity.models import facts as fidelity_facts  # noqa: E402
 from tests.support import models  # noqa: E402
 
 HEAD = """[tool.hatch.build.hooks.edgetpu]
@@ -29,7 +28,7 @@ def padded(model: bytes, size: int, number: int) -> bytes:
 def many(folder: Path, count: int, size: int = 1 << 20) -> Path:
     """A project of ``count`` small networks of ``size`` bytes each, not built yet."""
     (folder / "models").mkdir(parents=True)
-    model = models.build(models.conv_net(layers=2, channels=8, size=8))
+    model = models.conv_net(layers=2, channels=8, size=8)
     for number in range(count):
         (folder / "models" / f"m{number:05}.tflite").write_bytes(padded(model, max(size, len(model) + 8), number))
     tables = "".join(f'[tool.edgetpu.models.m{n:05}]\nsource = "models/m{n:05}.tflite"\n' for n in range(count))
@@ -60,8 +59,8 @@ def dvc_file(folder: Path) -> None:
 
 
 def mobilenet_v2() -> bytes:
-    """MobileNet v2 at 224 x 224 (65 operators, 3.5 MB) from its public graph facts, with made-up weights."""
-    return models.build(fidelity_facts("test_data_mobilenet_v2_1.0_224_quant"))
+    """MobileNet v2 at 224 x 224 (65 operators, 3.5 million weights), the weights made up."""
+    return models.mobilenet_like(width=1.0, size=224, classes=1001)
 
 
 def age(folder: Path) -> None:
