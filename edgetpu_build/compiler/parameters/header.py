@@ -30,6 +30,28 @@ def reciprocal(value: float) -> float:
     return f32(1 / value) if value else float("inf")
 
 
+@dataclass(frozen=True, slots=True)
+class Multipliers:
+    """f32(f32(factor * scale) * inverse) of each scale, worked out when asked for."""
+
+    factor: float
+    scales: Sequence[float] = field(repr=False)
+    inverse: float
+
+    def __call__(self) -> array[float]:
+        return self._of(self.scales)
+
+    def differ(self) -> bool:
+        """Rounding keeps the order, so the least and the greatest tell."""
+        least, greatest = self._of((min(self.scales), max(self.scales)))
+        return least != greatest
+
+    def _of(self, scales: Sequence[float]) -> array[float]:
+        factor, inverse = self.factor, self.inverse
+        products = array("f", [factor * scale for scale in scales])
+        return array("f", [product * inverse for product in products])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """Values per output channel; None: the array is left out. ``zero_points`` are those of the stored bytes.
@@ -37,21 +59,24 @@ class Header:
     ``bias_tensor``: index of the tensor that ``bias`` came from, -1 if it was made up.
     """
 
-    multipliers: array[float] | None = field(default=None, repr=False)
+    multipliers: Multipliers | None = None
     bias: array[int] | None = field(default=None, repr=False)
-    zero_points: array[int] | None = field(default=None, repr=False)
+    zero_points: Sequence[int] | None = field(default=None, repr=False)
     bias_tensor: int = -1
 
     @property
     def bytes_per_lane(self) -> int:
-        return 4 * len(self.arrays())
+        return 4 * sum(values is not None for values in (self.multipliers, self.bias, self.zero_points))
 
     def arrays(self) -> list[tuple[array[float] | array[int], bool]]:
         """The arrays that are stored, in order; True where a filled-up lane repeats channel 0, else it is 0."""
         stored: list[tuple[array[float] | array[int], bool]] = []
-        for values, repeated in ((self.multipliers, True), (self.bias, False), (self.zero_points, True)):
-            if values is not None:
-                stored.append((values, repeated))
+        if self.multipliers is not None:
+            stored.append((self.multipliers(), True))
+        if self.bias is not None:
+            stored.append((self.bias, False))
+        if self.zero_points is not None:
+            stored.append((array("i", self.zero_points), True))
         return stored
 
 
@@ -73,12 +98,12 @@ def stored_zero_points(weights: Tensor, count: int) -> Sequence[int]:
     return [point + flip & 0xFF for point in given]
 
 
-def multipliers(source: Tensor, scales: Sequence[float], result: Tensor) -> array[float] | None:
+def multipliers(source: Tensor, scales: Sequence[float], result: Tensor) -> Multipliers | None:
     """One per channel, None where one for all is enough."""
-    factor, inverse = scale_of(source), reciprocal(scale_of(result))
-    products = array("f", [factor * scale for scale in scales])
-    found = array("f", [product * inverse for product in products])
-    return found if len(set(found)) > 1 else None
+    if not scales:
+        return None
+    found = Multipliers(scale_of(source), scales, reciprocal(scale_of(result)))
+    return found if found.differ() else None
 
 
 def folded(bias: array[int], generation: Generation) -> bool:
@@ -107,6 +132,6 @@ def of(site: Site, source: Tensor, weights: Tensor, bias: int, count: int) -> He
     return Header(
         multipliers=multipliers(source, scales, site.output),
         bias=values,
-        zero_points=array("i", stored_zero_points(weights, count)) if scales else None,
+        zero_points=stored_zero_points(weights, count) if scales else None,
         bias_tensor=site.number(bias) if values is not None else -1,
     )

@@ -183,10 +183,11 @@ class Matrix:
         return array("I", bytes([self.zero_points[0] if self.zero_points else 0]) * (4 * self._row_length))
 
     def _write_headers(self, target: array[int]) -> None:
+        arrays = self.header.arrays()
         neutral = 1.0 if self.lane_count > LANES else 0.0
         for number, lanes in enumerate(self._chunk_lanes()):
             start = number * self._width * self.lane_size // 4
-            for values, repeated in self.header.arrays():
+            for values, repeated in arrays:
                 first, dead = (values[0] if repeated else 0), (neutral if values.typecode == "f" else 0)
                 row = [values[lane] if lane >= 0 else first if lane == REPEATED else dead for lane in lanes]
                 target[start : start + len(row)] = array("I", array(values.typecode, row).tobytes())

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgetpu_build.compiler.parameters.diagonal import Diagonal
-from edgetpu_build.compiler.parameters.header import Header
+from edgetpu_build.compiler.parameters.header import Header, Multipliers
 
 
 def by_hand(piece: Diagonal) -> bytes:
@@ -38,7 +38,7 @@ def test_a_blob_is_the_layout_written_out_and_gives_everything_back(channels, ta
         channels=channels,
         taps=taps,
         header=Header(
-            multipliers=array("f", numbers) if random.random() < 0.5 else None,
+            multipliers=Multipliers(1.0, [float(n) for n in numbers], 1.0) if random.random() < 0.5 else None,
             bias=numbers if biased else None,
             bias_tensor=2 if biased else -1,
         ),

@@ -26,7 +26,7 @@ def test_multipliers_are_those_of_32_bit_arithmetic(source, scales, result) -> N
     if found is None:
         assert (expected == expected[0]).all()
     else:
-        assert found.tobytes() == expected.tobytes()
+        assert found().tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgetpu_build.compiler.parameters.header import Header
+from edgetpu_build.compiler.parameters.header import Header, Multipliers
 from edgetpu_build.compiler.parameters.matrix import Matrix, width
 
 
@@ -24,7 +24,7 @@ def by_hand(matrix: Matrix) -> bytes:
         dead = lanes - len(chunk)
         head = matrix.header
         if head.multipliers is not None:
-            values = [head.multipliers[0 if c is None else c] for c in chunk]
+            values = [head.multipliers()[0 if c is None else c] for c in chunk]
             out += array("f", values + [1.0 if len(order) > 64 else 0.0] * dead).tobytes()
         if head.bias is not None:
             out += array("i", [0 if c is None else head.bias[c] for c in chunk] + [0] * dead).tobytes()
@@ -62,7 +62,7 @@ def matrices(draw: st.DrawFn) -> Matrix:
         runs=(depth,) * taps,
         order=order,
         header=Header(
-            multipliers=array("f", map(float, numbers)) if draw(st.booleans()) else None,
+            multipliers=Multipliers(1.0, [float(n) for n in numbers], 1.0) if draw(st.booleans()) else None,
             bias=numbers if draw(st.booleans()) else None,
             zero_points=numbers if draw(st.booleans()) else None,
             bias_tensor=2,
