@@ -15,7 +15,7 @@ from errno import EMFILE, ENOSPC
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 0.2
 # Reading is no change (we read ourselves), and a folder's own times say nothing that its entries do not.
 _IGNORED = ("opened", "closed_no_write")
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.", "virtiofs", "vboxsf", "prl_fs", "afs", "ceph", "drvfs", "fakeowner")
@@ -35,7 +35,13 @@ class Hint:
 
 
 class Events(Protocol):
-    """Where hints come from. Owns whatever it needs to get them until ``close``."""
+    """Where hints come from. Owns whatever it needs to get them until ``close``.
+
+    ``least``: seconds without a hint that it takes to know that a file is no longer being written.
+    """
+
+    @property
+    def least(self) -> float: ...
 
     def watch(self, folders: Iterable[str]) -> bool:
         """Watch exactly these; True if one of them is new, or another folder of the same name than before."""
@@ -63,6 +69,11 @@ class Observed:
         self._watches: dict[str, tuple[Any, tuple[int, int]]] = {}
         self._hints: SimpleQueue[Hint] = SimpleQueue()
         observer.start()
+
+    @property
+    def least(self) -> float:
+        """Polling sees a slow writer at each of its looks; one of them must have seen nothing."""
+        return 1.5 * POLL_SECONDS if self.reason else 0.0
 
     def watch(self, folders: Iterable[str]) -> bool:
         wanted = {folder: identity for folder in folders if (identity := _identity(folder))}

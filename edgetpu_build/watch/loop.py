@@ -89,7 +89,7 @@ class Watch:
                 (writing.add if hint.writing else writing.discard)(hint.path)
             if not concerned:
                 return False
-            quiet = self._patience.writing if writing else self._patience.quiet
+            quiet = self._patience.writing if writing else max(self._patience.quiet, self._events.least)
             left = min(first + self._patience.most, last + quiet) - self._clock()
             hint = self._events.wait(left) if left > 0 else None
             if hint is None:

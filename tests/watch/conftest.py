@@ -24,6 +24,7 @@ class World:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.least = 0.0
         self.watched: set[str] = set()
         self._order = itertools.count()
         self._plans: list[tuple[float, int, Callable[[], object] | None, Hint | None]] = []

@@ -119,11 +119,13 @@ class TestPolling:
         return made
 
     def test_is_not_needed_here(self, tmp_path: Path, observers: dict[str, Observer]) -> None:
-        assert events.open_events([str(tmp_path)]).reason == ""
+        told_of = events.open_events([str(tmp_path)])
+        assert (told_of.reason, told_of.least) == ("", 0)
         assert observers["native"].scheduled == [str(tmp_path)]
 
     def test_can_be_asked_for(self, tmp_path: Path, observers: dict[str, Observer]) -> None:
-        assert events.open_events([str(tmp_path)], poll=True).reason == "asked for"
+        polled = events.open_events([str(tmp_path)], poll=True)
+        assert (polled.reason, polled.least > events.POLL_SECONDS) == ("asked for", True)
         assert observers["polling"].scheduled == [str(tmp_path)]
 
     @pytest.mark.parametrize(

@@ -69,6 +69,14 @@ def test_a_file_in_writing_is_waited_for(one):
     assert one.builds[-1] == pytest.approx(6.3)
 
 
+def test_polling_waits_for_a_look_that_saw_nothing(one):
+    one.world.least = 0.3
+    for step in range(4):
+        one.world.at(5 + step * 0.2, one.write("models/a.tflite", "half" * step), one.path("models/a.tflite"))
+    assert len(one.run(until=20)) == 1
+    assert one.builds[-1] == pytest.approx(5.9)
+
+
 def test_a_touch_builds_nothing(one):
     one.world.at(5.0, lambda: os.utime(one.path("models/a.tflite"), (1, 1)), one.path("models/a.tflite"))
     assert one.run(until=10) == []
