@@ -7,6 +7,7 @@ In place of silicon's instructions stands the program of the simulated device, a
       version:uint;
       model:[ubyte];                    // the delegated operators as a .tflite; absent where parameters are only loaded
       relocations:[Relocation];         // by place in the blobs
+      address:uint;                     // where loaded parameters go in the on-chip memory, if they are only loaded
     }
     table Relocation {
       tensor:uint;                      // of the model: a constant that has no bytes there
@@ -42,7 +43,7 @@ VERSION = 1
 
 _SCHEMA = Schema(
     {
-        "Program": "version:u32 model:[u8]^16 relocations:[Relocation]",
+        "Program": "version:u32 model:[u8]^16 relocations:[Relocation] address:u32",
         "Relocation": "tensor:u32 blob:u8 offset:u32 size:u32 layout:string",
     },
     enums={},
@@ -81,7 +82,7 @@ class Relocation:
 class Part:
     """Operators of the first subgraph that the simulated device runs, and their parameter memory.
 
-    ``narrow_memory`` is bytes a tile, ``scratch_size`` bytes.
+    ``narrow_memory`` is bytes a tile, ``scratch_size`` bytes. ``address``: where ``cached`` goes in the on-chip memory.
     """
 
     operators: tuple[int, ...]
@@ -90,6 +91,7 @@ class Part:
     cached: bytes = field(default=b"", repr=False)
     streamed: bytes = field(default=b"", repr=False)
     relocations: tuple[Relocation, ...] = ()
+    address: int = 0
     scratch_size: int = 0
     narrow_memory: int = 0
     estimated_cycles: int = 0
@@ -126,17 +128,28 @@ def build(model: Model, parts: Sequence[Part], *, token: int, runtime_version: i
 
 def program(instructions: Bytes) -> Program:
     """The program in an executable's instructions; ETB302 where it is damaged, ETB316 where it is of a newer format."""
+    table = _opened(instructions)
+    if "model" not in table:
+        raise error("ETB302", "the executable only loads parameters, it holds no program to run")
+    model = read(table["model"], label="the simulated device's program")
+    relocations = tuple(_relocation(entry, len(model.main.tensors)) for entry in table.get("relocations", ()))
+    return Program(model=model, relocations=relocations)
+
+
+def address(instructions: Bytes) -> int:
+    """Where a PARAMETER_CACHING executable writes its parameters in the on-chip memory; raises what ``program`` does."""
+    place: int = _opened(instructions).get("address", 0)
+    return place
+
+
+def _opened(instructions: Bytes) -> Table:
     decoder = Decoder(_SCHEMA, memoryview(instructions).toreadonly(), "the simulated device's program")
     if decoder.data[4:8] != IDENTIFIER:
         raise error("ETB302", "an executable holds no program of the simulated device", "was it compiled for silicon?")
     table = decoder.root("Program")
     if table.get("version", 0) != VERSION:
         raise error("ETB316", f"the artifact's program has format {table.get('version', 0)}, known is {VERSION}")
-    if "model" not in table:
-        raise error("ETB302", "the executable only loads parameters, it holds no program to run")
-    model = read(table["model"], label="the simulated device's program")
-    relocations = tuple(_relocation(entry, len(model.main.tensors)) for entry in table.get("relocations", ()))
-    return Program(model=model, relocations=relocations)
+    return table
 
 
 def _relocation(table: Table, tensors: int) -> Relocation:
@@ -170,7 +183,7 @@ def _package(model: Model, part: Part, token: int, runtime_version: int) -> pack
     )
     executables = [main]
     if part.cached:
-        loader = _encoded({"version": VERSION})
+        loader = _encoded({"version": VERSION, "address": part.address})
         caching = package.Executable(
             type="PARAMETER_CACHING", name="parameters", parameters=part.cached, token=token, instructions=(loader,)
         )

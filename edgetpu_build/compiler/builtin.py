@@ -38,7 +38,7 @@ from edgetpu_build.units import format_size
 
 __all__ = ["REVISION", "Builtin", "predict"]
 
-REVISION = 1  # raise it with every change of an output byte or figure: it is in every fingerprint
+REVISION = 2  # raise it with every change of an output byte or figure: it is in every fingerprint
 Tries = tuple[text.Attempt, ...]
 _NAMED = re.compile(r"\boperator (\d+)")
 LIKELY_TO_FAIL = 0.6  # at which likelihood the delegate search counts a try as failed
@@ -136,16 +136,20 @@ class _Job(NamedTuple):
             forecasts: tuple[Forecast, ...] = (forecast,)
         else:
             forecasts = predict(models, options, names)
-        return tuple(map(self._member, self.request.sources, forecasts)), tries
+        members, address = [], 0
+        for source, forecast in zip(self.request.sources, forecasts, strict=True):
+            members.append(self._member(source, forecast, address))
+            address += int(forecast.figures.cached_bytes.value or 0)
+        return tuple(members), tries
 
-    def _member(self, source: Source, forecast: Forecast) -> MemberResult:
+    def _member(self, source: Source, forecast: Forecast, address: int) -> MemberResult:
         operators = forecast.placement.operators
         return MemberResult(
             label=source.label,
             figures=forecast.figures,
             operators=operators,
             layers=forecast.layers,
-            artifact=self._artifact(forecast, source.data),
+            artifact=self._artifact(forecast, source.data, address),
             log=self._log(operators),
             warnings=_warnings(forecast.warnings, operators, source.label),
         )
@@ -197,11 +201,11 @@ class _Job(NamedTuple):
     def _log(self, operators: Sequence[OperatorResult]) -> str:
         return text.log_text(operators, generation=generation(self.request.options.generation))
 
-    def _artifact(self, forecast: Forecast, original: bytes) -> bytes:
+    def _artifact(self, forecast: Forecast, original: bytes, address: int = 0) -> bytes:
         """The model unchanged where nothing is mapped: whether that is a failure is the engine's business."""
         if not forecast.placement.partitions:
             return original
-        found = parts(forecast, self.request.options.generation)
+        found = parts(forecast, self.request.options.generation, address)
         return artifact.build(forecast.model, found, token=self.token, runtime_version=forecast.runtime)
 
 

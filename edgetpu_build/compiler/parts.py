@@ -12,8 +12,11 @@ from edgetpu_build.tflite import surgery
 from edgetpu_build.tflite.model import Subgraph
 
 
-def parts(forecast: Forecast, generation: str) -> list[Part]:
-    """One part for each Edge TPU operator. Layers lie in the blobs in file order, as Google's compiler lays chains."""
+def parts(forecast: Forecast, generation: str, address: int = 0) -> list[Part]:
+    """One part for each Edge TPU operator. Layers lie in the blobs in file order, as Google's compiler lays chains.
+
+    Cached blobs stand in the on-chip memory one behind another from ``address`` on.
+    """
     subgraph = forecast.model.main
     by_operator: dict[int, list[Decision]] = {}
     for decision in forecast.decisions:
@@ -32,9 +35,11 @@ def parts(forecast: Forecast, generation: str) -> list[Part]:
                 cached=cached,
                 streamed=streamed,
                 relocations=(*held, *sent),
+                address=address,
                 narrow_memory=int(need.per_tile.value or 0),
             )
         )
+        address += len(cached)
     return found
 
 
