@@ -36,7 +36,8 @@ def _cycle(pattern: bytes, size: int) -> bytes:
 
 
 def _constant(tensor: dict[str, Any]) -> bytes:
-    kind, size = tensor["type"], tensor["bytes"]
+    kind: str = tensor["type"]
+    size: int = tensor["bytes"]
     code = _CODES.get(kind)
     if code and "values" in tensor:
         return struct.pack(f"<{len(tensor['values'])}{code}", *tensor["values"])

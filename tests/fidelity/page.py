@@ -77,6 +77,16 @@ def _cell(right: int, count: int, by_family: float) -> str:
     return f"{right} / {count} ({100 * by_family:.1f} % by family)" if count else ""
 
 
+def activation(found: Sequence[Verdict]) -> str:
+    counts = Counter(verdict.activation for verdict in found)
+    below, above = (sum(counts[word] for word in words) for words in (("exact", "near", "off"), ("inside", "outside")))
+    return (
+        f"Activation memory per tile: nothing exceeds 192 KiB in {below} compiles, of which {counts['exact']} are exact "
+        f"and {counts['near']} more within 10 %; something does in {above}, of which {counts['inside']} lie within the "
+        "stated range."
+    )
+
+
 def misses(found: Sequence[Verdict]) -> Iterator[str]:
     """Families with a wrong row, the most wrong first."""
     wrong = [v for v in found if False in v.right.values()]
@@ -99,6 +109,8 @@ def text(found: Sequence[Verdict]) -> str:
         *table(found),
         "",
         f"Of {made} rows whose memory figures we call exact, {right} are ({100 * right / made:.1f} %).",
+        "",
+        activation(found),
         "",
         _RULES,
         "## What is still wrong",

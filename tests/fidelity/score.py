@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from edgetpu_build.chip.facts import TILE_ACTIVATION_BYTES
 from edgetpu_build.compiler.forecast import Forecast, predict, predict_segments
 from edgetpu_build.compiler.interface import Options
 from edgetpu_build.tflite.model import Model
@@ -29,13 +30,18 @@ Row = dict[str, Any]
 
 @dataclass
 class Verdict:
-    """``right``: score -> bool, for the scores that the row can judge. ``claimed``: all figures were called exact."""
+    """``right``: score -> bool, for the scores that the row can judge. ``claimed``: all figures were called exact.
+
+    ``activation``: how near the forecast of tile memory came: "exact", "near" (within 10 %) or "off" where nothing
+    exceeds a tile's memory, "inside" or "outside" the bracket where something does.
+    """
 
     row: str
     family: str
     compiler: str
     claimed: bool = False
     right: dict[str, bool] = field(default_factory=dict)
+    activation: str = ""
     note: str = ""
 
 
@@ -88,6 +94,7 @@ def judge(members: Sequence[Row], complete: bool) -> list[Verdict]:
             _judge_printed(verdict, row, answer)
         else:
             _judge_placement(verdict, row, answer)
+            verdict.activation = _activation(row, answer)
             if complete and not row.get("memory_doubtful"):
                 _judge_memory(verdict, mine, want)
         verdicts.append(verdict)
@@ -142,6 +149,16 @@ def _judge_placement(verdict: Verdict, row: Row, answer: Forecast) -> None:
         verdict.right["log"] = table == wanted
         if table != wanted:
             verdict.note += f" log {list((table - wanted).items())[:2]} not {list((wanted - table).items())[:2]}"
+
+
+def _activation(row: Row, answer: Forecast) -> str:
+    found = [narrow for kind, _, narrow, _ in row.get("executables", ()) if kind != "PARAMETER_CACHING"]
+    if len(found) != 1 or not found[0] or len(answer.activations) != 1:
+        return ""
+    (true,), (need,) = found, answer.activations
+    if need.peak > TILE_ACTIVATION_BYTES:
+        return "inside" if (need.per_tile.low or 0) <= true <= (need.per_tile.high or 0) else "outside"
+    return "exact" if true == need.peak else "near" if abs(need.peak / true - 1) <= 0.1 else "off"
 
 
 def _judge_memory(verdict: Verdict, mine: tuple[int, int], want: tuple[int, int]) -> None:
