@@ -79,7 +79,8 @@ def _cell(right: int, count: int, by_family: float) -> str:
 
 def activation(found: Sequence[Verdict]) -> str:
     counts = Counter(verdict.activation for verdict in found)
-    below, above = (sum(counts[word] for word in words) for words in (("exact", "near", "off"), ("inside", "outside")))
+    below = sum(counts[word] for word in ("exact", "near", "off"))
+    above = sum(counts[word] for word in ("inside", "outside"))
     return (
         f"Activation memory per tile: nothing exceeds 192 KiB in {below} compiles, of which {counts['exact']} are exact "
         f"and {counts['near']} more within 10 %; something does in {above}, of which {counts['inside']} lie within the "
