@@ -82,7 +82,7 @@ def activation(found: Sequence[Verdict]) -> str:
     below = sum(counts[word] for word in ("exact", "near", "off"))
     above = sum(counts[word] for word in ("inside", "outside"))
     return (
-        f"Activation memory per tile: nothing exceeds 192 KiB in {below} compiles, of which {counts['exact']} are exact "
+        f"Activation memory per tile: nothing exceeds 192 KiB in {below} compiles, {counts['exact']} of them exact "
         f"and {counts['near']} more within 10 %; something does in {above}, of which {counts['inside']} lie within the "
         "stated range."
     )
