@@ -114,7 +114,7 @@ def elementwise(site: Site) -> Draft | None:
         pieces=pieces,
         always_streamed=not turned,
         confidence="estimated" if turned or not known else "exact",
-        reason=f"constant operand of {site.kind}, {sum(piece.size for piece in pieces)} bytes: always streamed",
+        reason=f"constant operand of {site.kind}, {sum(piece.size for piece in pieces)} bytes",
     )
 
 

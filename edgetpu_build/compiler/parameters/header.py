@@ -106,14 +106,15 @@ def multipliers(source: Tensor, scales: Sequence[float], result: Tensor) -> Mult
     return found if found.differ() else None
 
 
-def folded(bias: array[int], generation: Generation) -> bool:
+def folded(bias: array[int], generation: Generation, *, depthwise: bool = False) -> bool:
     """Whether the bias stands in the instruction instead of an array."""
     count, first = len(bias), bias[0] if bias else 0
     if bias.count(first) != count:
         return False
-    if first == 0 and (generation.folds_zeros or (generation.folds_single_zero and count == 1)):
+    if first == 0 and count == 1 and generation.folds_single_zero:
         return True
-    return generation.folds_groups and count % 4 == 0
+    folds = generation.folds_depthwise if depthwise else generation.folds
+    return folds and (first == 0 or count % 4 == 0)
 
 
 def biases(tensor: Tensor | None, count: int) -> array[int] | None:
@@ -127,7 +128,7 @@ def of(site: Site, source: Tensor, weights: Tensor, bias: int, count: int) -> He
     """The header of a convolution-like operator with ``count`` output channels; ``bias``: that input's position."""
     scales = scales_of(weights, count)
     values = biases(site.input(bias), count)
-    if values is not None and folded(values, site.generation):
+    if values is not None and folded(values, site.generation, depthwise=site.kind == "DEPTHWISE_CONV_2D"):
         values = None
     return Header(
         multipliers=multipliers(source, scales, site.output),

@@ -56,14 +56,19 @@ def _joined_cells(site: Site, height: int, width: int, depth: int) -> int:
 def reshape(site: Site) -> Draft | None:
     """Cells of one channel become the channels of one cell, up to 16 at a time; or the other way round for a dense
     layer whose weights are computed.
+
+    Maps of several rows and columns are seen in 16 compiles, other shapes only in decision forests: estimated.
     """
     source, maker = site.input(0), site.before(site.number(0))
     if source is None or maker is None or maker.kind == "QUANTIZE" or elements(source) < 2:
         return None
-    if channels(source) == 1 and channels(site.output) == elements(source):
-        return _draft([selection.gather(elements(source))], f"{elements(source)} cells of one channel become a vector")
-    if channels(source) == elements(source) and channels(site.output) == 1 and dense.feeds_weights(site):
-        return _draft([selection.spread_block()], f"{elements(source)} channels become cells", "estimated")
+    count = elements(source)
+    if channels(source) == 1 and channels(site.output) == count:
+        seen = len(source.shape) == 4 and min(source.shape[1:3]) > 1 and len(site.output.shape) == 2
+        confidence: Literal["exact", "estimated"] = "exact" if seen else "estimated"
+        return _draft([selection.gather(count)], f"{count} cells of one channel become a vector", confidence)
+    if channels(source) == count and channels(site.output) == 1 and dense.feeds_weights(site):
+        return _draft([selection.spread_block()], f"{count} channels become cells", "estimated")
     return None
 
 

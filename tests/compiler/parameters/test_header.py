@@ -30,20 +30,23 @@ def test_multipliers_are_those_of_32_bit_arithmetic(source, scales, result) -> N
 
 
 @pytest.mark.parametrize(
-    ("bias", "folding"),
+    ("bias", "folding", "depthwise"),
     [
-        ([5, -7, 5, 5], ()),
-        ([5, 5, 5, 5], ("16.0",)),
-        ([0, 0, 0, 0], ("16.0",)),
-        ([5, 5, 5], ()),
-        ([0, 0, 0], ("16.0",)),
-        ([0], ("14.1", "15.0", "16.0")),
-        ([3], ()),
+        ([5, -7, 5, 5], (), ()),
+        ([5, 5, 5, 5], ("15.0", "16.0"), ("16.0",)),
+        ([0, 0, 0, 0], ("15.0", "16.0"), ("16.0",)),
+        ([5, 5, 5], (), ()),
+        ([0, 0, 0], ("15.0", "16.0"), ("16.0",)),
+        ([0], ("14.1", "15.0", "16.0"), ("14.1", "15.0", "16.0")),
+        ([3], (), ()),
     ],
 )
-def test_which_generations_leave_a_bias_out(bias: list[int], folding: tuple[str, ...]) -> None:
-    found = tuple(name for name, known in GENERATIONS.items() if header.folded(array("i", bias), known))
-    assert found == folding
+def test_which_generations_leave_a_bias_out(
+    bias: list[int], folding: tuple[str, ...], depthwise: tuple[str, ...]
+) -> None:
+    values, known = array("i", bias), GENERATIONS.items()
+    assert tuple(name for name, each in known if header.folded(values, each)) == folding
+    assert tuple(name for name, each in known if header.folded(values, each, depthwise=True)) == depthwise
 
 
 def test_a_bias_of_the_wrong_size_is_none() -> None:
