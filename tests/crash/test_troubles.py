@@ -18,7 +18,7 @@ from tests.crash.project import COMMAND, Tree, models
 from tests.support.faults import read_only, small_disk
 from tests.support.store_check import problems, temps
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 
 @pytest.fixture
