@@ -39,7 +39,7 @@ def tree(tmp_path: Path) -> Tree:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("everybody", [True, False], ids=["from a terminal", "to the build alone"])
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_build_that_is_interrupted(tree: Tree, sent: signal.Signals, code: int, everybody: bool) -> None:
     started = os.open(tree.root.parent / "started", os.O_RDWR)
     build = tree.start("-j1")

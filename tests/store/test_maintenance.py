@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from edgetpu_build.errors import EdgeTpuBuildError
 from edgetpu_build.store import Store
 from edgetpu_build.store.maintenance import HOUR, clear, maintain, prune, stats, verify
 from edgetpu_build.store.state import project_dir
-from tests.support.faults import read_only
+from tests.support.faults import Killed, interrupting, read_only
 from tests.support.store_check import problems
 
 NOW = 2_000_000_000.0
@@ -209,6 +210,25 @@ def test_clear_leaves_the_locks_and_what_is_not_ours(store: Store, clock: Clock)
     assert left == {"theirs", "CACHEDIR.TAG", ".gitignore", "README.txt", "v1/locks/store.lock"}
     fill(store, clock)
     assert there(store) == "abcdef"
+
+
+@pytest.mark.parametrize("tidy", [lambda store: prune(store, 2500), clear], ids=["prune", "clear"])
+def test_a_kill_while_tidying_leaves_whole_units(tmp_path: Path, clock: Clock, tidy: Callable[[Store], object]) -> None:
+    step, left = 0, set()
+    while True:
+        step += 1
+        store = Store(f"{tmp_path}/{step}/v1", clock=clock)
+        fill(store, clock)
+        os.unlink(store.record_path(key("c")))
+        try:
+            with interrupting(step):
+                tidy(store)
+        except Killed:
+            assert not problems(Path(store.folder)), step
+            left.add(there(store))
+            continue
+        break
+    assert len(left) > 3
 
 
 def test_figures(store: Store, clock: Clock) -> None:
