@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 from edgetpu_build.compiler.parameters import (
     convolution,
@@ -23,7 +24,7 @@ from edgetpu_build.compiler.parameters import (
 )
 from edgetpu_build.compiler.parameters.generation import GENERATIONS
 from edgetpu_build.compiler.parameters.layer import Draft, Layer, Piece
-from edgetpu_build.compiler.parameters.site import Site
+from edgetpu_build.compiler.parameters.site import Site, wiring_of
 from edgetpu_build.compiler.parameters.standin import stand_in
 from edgetpu_build.tflite.model import Subgraph
 
@@ -65,7 +66,10 @@ def layout(subgraph: Subgraph, index: int, *, generation: str, mapped: frozenset
     ``generation``: a key of ``GENERATIONS``. ``mapped``: indices of the operators on the Edge TPU, since neighbours
     on the CPU ask for no layout.
     """
-    draft = _draft(subgraph, index, generation, mapped)
+    site = Site(
+        subgraph=subgraph, wiring=_wiring(subgraph), index=index, generation=GENERATIONS[generation], mapped=mapped
+    )
+    draft = _draft(site)
     return None if draft is None else _complete(subgraph, index, draft)
 
 
@@ -75,8 +79,11 @@ def layers(subgraph: Subgraph, *, generation: str, mapped: frozenset[int]) -> tu
     An operator stands here twice if part of its data is streamed even where the rest is cached.
     """
     found: list[Layer] = []
+    first = Site(
+        subgraph=subgraph, wiring=wiring_of(subgraph), index=0, generation=GENERATIONS[generation], mapped=mapped
+    )
     for index in sorted(mapped):
-        draft = _draft(subgraph, index, generation, mapped)
+        draft = _draft(first.at(index))
         if draft is None:
             continue
         found.append(_complete(subgraph, index, draft))
@@ -85,11 +92,12 @@ def layers(subgraph: Subgraph, *, generation: str, mapped: frozenset[int]) -> tu
     return tuple(found)
 
 
-def _draft(subgraph: Subgraph, index: int, generation: str, mapped: frozenset[int]) -> Draft | None:
-    rule = RULES.get(subgraph.operators[index].kind)
-    if rule is None:
-        return None
-    return rule(Site(subgraph=subgraph, index=index, generation=GENERATIONS[generation], mapped=mapped))
+_wiring = lru_cache(maxsize=1)(wiring_of)  # whoever asks for one layout soon asks for its neighbour's
+
+
+def _draft(site: Site) -> Draft | None:
+    rule = RULES.get(site.kind)
+    return rule(site) if rule else None
 
 
 def _complete(subgraph: Subgraph, index: int, draft: Draft) -> Layer:

@@ -1,4 +1,4 @@
-"""CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV: the operator's own weights."""
+"""CONV_2D and DEPTHWISE_CONV_2D: the operator's own weights, and what its neighbours make of its channels."""
 
 from __future__ import annotations
 

@@ -8,19 +8,21 @@ from math import prod
 from edgetpu_build.compiler.parameters import header, joint, selection
 from edgetpu_build.compiler.parameters.convolution import constant, data_of, of_matrix
 from edgetpu_build.compiler.parameters.elementwise import Map
-from edgetpu_build.compiler.parameters.layer import ALIGNMENT, LANES, Draft, Piece, up
+from edgetpu_build.compiler.parameters.layer import ALIGNMENT, Draft, Piece, up
 from edgetpu_build.compiler.parameters.matrix import FLIP, Matrix
 from edgetpu_build.compiler.parameters.site import Site, channels, elements, positions
 from edgetpu_build.compiler.parameters.unknown import unknown
 from edgetpu_build.tflite.model import Tensor
+
+SEEN_CELLS = 4  # the largest flattened map of several channels off the grid whose layout is seen
 
 
 def dense(site: Site) -> Draft | None:
     """Constant weights, or a constant input whose weights are computed.
 
     The input keeps the gaps of what made it: the cells of a flattened map, or the parts of a CONCATENATION, each
-    filled up to four channels. (A map of 6 x 6 x 114 was packed first, by 2.1 MB of helpers: not understood, so maps
-    of more than 64 channels off the grid are estimated.)
+    filled up to four channels. That is seen for maps of up to four cells, or of one channel. A map of 6 x 6 x 114 was
+    packed first, by 2.1 MB of helpers that are not understood: larger maps off the grid are estimated.
     """
     source, weights = site.input(0), site.input(1)
     if source is None or weights is None or len(weights.shape) != 2:
@@ -40,7 +42,7 @@ def dense(site: Site) -> Draft | None:
         zero_points=header.stored_zero_points(weights, outputs),
         flip=weights.type == "INT8",
     )
-    packed = len(piece.runs) > 1 and piece.runs[0] > LANES
+    packed = len(piece.runs) > SEEN_CELLS and piece.runs[0] > 1
     draft = of_matrix(piece)
     return replace(draft, confidence="estimated") if packed else draft
 

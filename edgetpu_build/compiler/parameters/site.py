@@ -7,8 +7,7 @@ before a dense layer), but only on those that run on the Edge TPU too: operators
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from math import prod
 
 from edgetpu_build.compiler.parameters.generation import Generation
@@ -23,9 +22,7 @@ class Wiring:
     consumers: dict[int, tuple[int, ...]]
 
 
-@lru_cache(maxsize=1)
-def wiring(subgraph: Subgraph) -> Wiring:
-    """Kept for the subgraph asked about last: a model's operators come one after another, and each needs all of it."""
+def wiring_of(subgraph: Subgraph) -> Wiring:
     producer: dict[int, int] = {}
     consumers: dict[int, dict[int, None]] = {}
     for index, operator in enumerate(subgraph.operators):
@@ -40,6 +37,7 @@ class Site:
     """Operator ``index`` of ``subgraph``, with ``mapped``: the indices of the operators on the Edge TPU."""
 
     subgraph: Subgraph
+    wiring: Wiring
     index: int
     generation: Generation
     mapped: frozenset[int]
@@ -66,16 +64,16 @@ class Site:
         return self.subgraph.tensors[self.operator.outputs[0]]
 
     def at(self, index: int) -> Site:
-        return Site(subgraph=self.subgraph, index=index, generation=self.generation, mapped=self.mapped)
+        return replace(self, index=index)
 
     def before(self, tensor: int) -> Site | None:
         """The mapped operator that makes ``tensor``."""
-        index = wiring(self.subgraph).producer.get(tensor, -1)
+        index = self.wiring.producer.get(tensor, -1)
         return self.at(index) if index in self.mapped else None
 
     def behind(self, tensor: int) -> Iterator[Site]:
         """The mapped operators that read ``tensor``, in order."""
-        for index in wiring(self.subgraph).consumers.get(tensor, ()):
+        for index in self.wiring.consumers.get(tensor, ()):
             if index in self.mapped:
                 yield self.at(index)
 

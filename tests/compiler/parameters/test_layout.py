@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgetpu_build.compiler import parameters
+from edgetpu_build.compiler.parameters import site
+from edgetpu_build.tflite.model import Subgraph
 from edgetpu_build.tflite.reader import read
 from tests.compiler.parameters.made import Made
 from tests.support import models
@@ -354,14 +357,21 @@ def test_a_whole_model_gives_every_constant_back() -> None:
         assert constants == set(held) | set(layer.absent)
 
 
-def test_a_long_chain_is_linear_in_its_operators() -> None:
-    """No operator may look through all others: the count of look-ups is what shows it."""
-    from edgetpu_build.compiler.parameters import site
+def test_a_graph_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether layers or single layouts are asked for: a chain of n operators must not cost n * n."""
+    subgraph, looks = read(models.chain_net(300)).main, []
 
-    subgraph = read(models.chain_net(2000)).main
-    site.wiring.cache_clear()
-    parameters.layers(subgraph, generation="16.0", mapped=frozenset(range(2000)))
-    assert site.wiring.cache_info().misses <= 1
+    def counted(graph: Subgraph) -> site.Wiring:
+        looks.append(graph)
+        return site.wiring_of(graph)
+
+    monkeypatch.setattr(parameters, "wiring_of", counted)
+    monkeypatch.setattr(parameters, "_wiring", lru_cache(maxsize=1)(counted))
+    mapped = frozenset(range(len(subgraph.operators)))
+    found = parameters.layers(subgraph, generation="16.0", mapped=mapped)
+    again = [parameters.layout(subgraph, index, generation="16.0", mapped=mapped) for index in sorted(mapped)]
+    assert list(found) == [layer for layer in again if layer]
+    assert len(looks) == 2
 
 
 @pytest.mark.parametrize("generation", sorted(parameters.GENERATIONS))
