@@ -92,7 +92,7 @@ def concatenation(site: Site) -> Draft | None:
     readers = list(site.behind(site.operator.outputs[0]))
     if readers and all(reader.kind in GAPS_TOLERATED for reader in readers):
         return None
-    parts = [(part, _offset(site, t)) for part, t in zip(joint.parts_of(site), site.operator.inputs, strict=False)]
+    parts = list(zip(joint.parts_of(site), _offsets(site), strict=False))
     while parts and parts[0][0] % 4 == 0:
         parts.pop(0)
     while parts and parts[-1][0] % 4 == 0 and sum(part for part, _ in parts[:-1]) % 4 == 0:
@@ -104,12 +104,14 @@ def concatenation(site: Site) -> Draft | None:
     return _draft([piece], f"channels {counts} join off the grid of four")
 
 
-def _offset(site: Site, tensor: int) -> int:
-    """Where a part begins inside a group of four: a SPLIT in front leaves its parts where they are."""
-    maker = site.before(tensor)
-    if maker is None or maker.kind != "SPLIT":
-        return 0
-    return _begins(maker)[maker.operator.outputs.index(tensor)] % 4
+def _offsets(site: Site) -> list[int]:
+    """Where each part begins inside a group of four: a SPLIT in front leaves its parts where they are."""
+    begins: dict[int, int] = {}
+    for tensor in site.operator.inputs:
+        maker = site.before(tensor)
+        if tensor not in begins and maker is not None and maker.kind == "SPLIT":
+            begins.update(zip(maker.operator.outputs, _begins(maker), strict=True))
+    return [begins.get(tensor, 0) % 4 for tensor in site.operator.inputs]
 
 
 def strided_slice(site: Site) -> Draft | None:
