@@ -1,12 +1,12 @@
 """A number and how sure we are of it, and the set of them that every compile yields.
 
-``exact``: follows from a rule with no known exception, or was read from a compiled file. ``estimated``: a fit or a guess.
-``unknown``: no number at all (value None). The JSON form is the contract's: ``{"value": ..., "confidence": ...}``.
+``exact``: follows from a rule with no known exception, or was read from a compiled file. ``estimated``: a fit or a
+guess. ``unknown``: no number at all (value None). The JSON form is the contract's: ``{"value", "confidence"}``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -89,3 +89,18 @@ class Figures:
         counts = data.get("operators", {})
         flat |= {f"{side}_operators": Figure.from_json(value) for side, value in counts.items()}
         return cls(**flat)
+
+
+def sum_up(parts: Sequence[Figures]) -> Figures:
+    """Of a segmented model: the segments' figures added up; it asks for the newest runtime that any of them does."""
+    return Figures(
+        on_chip_available=total(part.on_chip_available for part in parts),
+        on_chip_used=total(part.on_chip_used for part in parts),
+        off_chip=total(part.off_chip for part in parts),
+        cached_bytes=total(part.cached_bytes for part in parts),
+        streamed_bytes=total(part.streamed_bytes for part in parts),
+        edgetpu_operators=total(part.edgetpu_operators for part in parts),
+        cpu_operators=total(part.cpu_operators for part in parts),
+        subgraphs=total(part.subgraphs for part in parts),
+        runtime_version=max((part.runtime_version for part in parts), key=lambda figure: figure.value or 0),
+    )

@@ -31,7 +31,7 @@ from edgetpu_build.compiler.interface import (
 from edgetpu_build.compiler.parts import parts
 from edgetpu_build.compiler.search import search
 from edgetpu_build.errors import Diagnostic, error, warning
-from edgetpu_build.figure import Figures, total
+from edgetpu_build.figure import sum_up
 from edgetpu_build.tflite import reader, surgery
 from edgetpu_build.tflite.model import Model
 from edgetpu_build.units import format_size
@@ -163,7 +163,7 @@ class _Job(NamedTuple):
         operators = sorted((op for _, part, _ in found for op in part.operators), key=lambda op: op.index)
         member = MemberResult(
             label=source.label,
-            figures=_summed([piece.figures for piece in pieces]),
+            figures=sum_up([piece.figures for piece in pieces]),
             operators=tuple(operators),
             layers=tuple(
                 sorted((layer for _, part, _ in found for layer in part.layers), key=lambda layer: layer.index)
@@ -253,18 +253,3 @@ def _searched(
         return forecast, "large activation tensors are likely to make it fail" if score >= LIKELY_TO_FAIL else ""
 
     return search(model.main, options.delegate_step, attempt)
-
-
-def _summed(parts: Sequence[Figures]) -> Figures:
-    """Of a segmented model: the segments' figures added up; it asks for the newest runtime that any of them does."""
-    return Figures(
-        on_chip_available=total(part.on_chip_available for part in parts),
-        on_chip_used=total(part.on_chip_used for part in parts),
-        off_chip=total(part.off_chip for part in parts),
-        cached_bytes=total(part.cached_bytes for part in parts),
-        streamed_bytes=total(part.streamed_bytes for part in parts),
-        edgetpu_operators=total(part.edgetpu_operators for part in parts),
-        cpu_operators=total(part.cpu_operators for part in parts),
-        subgraphs=total(part.subgraphs for part in parts),
-        runtime_version=max((part.runtime_version for part in parts), key=lambda figure: figure.value or 0),
-    )

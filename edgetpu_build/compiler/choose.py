@@ -10,18 +10,30 @@ from edgetpu_build.errors import error
 DEFAULT_GENERATION = "16.0"
 
 
-def backend(name: str, *, command: Sequence[str], requires_compiler: str | None, generation: str) -> Backend:
-    """The compiler called ``builtin`` or ``google``. Raises ETB401 or ETB402 if it is not there or refused."""
+def backend(
+    name: str, *, command: Sequence[str], requires_compiler: str | None, generation: str, locate: bool = False
+) -> Backend:
+    """The compiler called ``builtin`` or ``google``. Raises ETB401 if its program is not there.
+
+    ``locate``: after a failure of Google's, look for the operator at fault by compiling again.
+    """
     if name == "builtin":
         from edgetpu_build.compiler.builtin import Builtin
 
         return Builtin()
-    raise error("ETB401", f"`{command[0]}` was not found", 'use `compiler = "builtin"`, or set `compiler-command`')
+    from edgetpu_build.compiler.google import command as commands
+    from edgetpu_build.compiler.google.backend import Google
+
+    commands.start(command, "")
+    return Google(command=tuple(command), requires_compiler=requires_compiler, locate=locate)
 
 
 def google_available(command: Sequence[str]) -> bool:
-    """Whether Google's program can be started. Looks, but starts nothing."""
-    return False
+    """Whether Google's program can be started. Looks, but starts nothing; a shim of ours is not Google's."""
+    from edgetpu_build.compiler.google import command as commands
+
+    found = commands.find(command)
+    return found is not None and not commands.is_ours(found)
 
 
 def generation(requires_compiler: str | None) -> str:

@@ -27,6 +27,7 @@ class Options:
 
     ``segments`` 1 means no split, 0 means "auto": the smallest count, up to ``max_segments``, with nothing off-chip.
     ``delegate_step`` 0 means no delegate search. ``generation`` is the compiler that builtin predicts ("16.0").
+    ``restore_metadata``: put back what Google's compiler drops; builtin drops nothing.
     """
 
     min_runtime_version: int = 14
@@ -37,6 +38,7 @@ class Options:
     delegate_step: int = 0
     multiple_subgraphs: bool = False
     generation: str = "16.0"
+    restore_metadata: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -240,6 +240,15 @@ MODEL = (
         example="multiple-subgraphs = true",
     ),
     Key(
+        name="restore-metadata",
+        kind=BOOLEAN,
+        default="false",
+        doc="Put back what Google's compiler drops: metadata, signatures, and labels appended to the model. The Edge "
+        "TPU operator's bytes stay as they are. Not for segments, of which no metadata speaks. Members of a group must "
+        "agree.",
+        example="restore-metadata = true",
+    ),
+    Key(
         name="min-runtime-version",
         kind=_VERSION,
         doc="As in the project's table, for this model. Members of a group must agree.",

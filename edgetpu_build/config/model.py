@@ -60,6 +60,7 @@ class ModelConfig:
     search_delegate: int = 0
     max_segments: int = 8
     multiple_subgraphs: bool = False
+    restore_metadata: bool = False
     min_runtime_version: int = 14
     timeout: float = 180.0
     compiler: CompilerChoice = "auto"

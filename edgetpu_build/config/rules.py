@@ -76,6 +76,8 @@ def _segments(model: Mapping[str, Any], path: KeyPath, findings: Findings) -> No
     if is_segmented(model) and model.get("intermediate_tensors"):
         other = "segments" if model.get("segments", 1) != 1 else "cuts"
         exclude("intermediate-tensors", other, f"remove one of them; `{other}` already makes the pieces' outputs")
+    if is_segmented(model) and model.get("restore_metadata"):
+        exclude("restore-metadata", "segments" if "cuts" not in given else "cuts", "metadata speak of the whole model")
     if model.get("segments") == 1 and model.get("cuts"):
         exclude("cuts", "segments = 1", "remove `segments`")
 
@@ -126,7 +128,8 @@ def _members_agree(
 ) -> None:
     """One compile has one runtime version, one mode, one compiler and one time limit."""
     members = [(index, name, models[_base(name)]) for index, name in _members(group) if _base(name) in models]
-    for key, default in (("min-runtime-version", default_runtime), ("multiple-subgraphs", False)):
+    alike = (("min-runtime-version", default_runtime), ("multiple-subgraphs", False), ("restore-metadata", False))
+    for key, default in alike:
         found = {model.get(key.replace("-", "_"), default) for _, _, model in members}
         if len(found) > 1:
             values = ", ".join(str(value).lower() for value in sorted(found))

@@ -22,6 +22,9 @@ SCHEMA = 1
 
 DEFAULTS = Options()
 
+_ONLY = {"generation": "builtin", "restore_metadata": "google"}
+"""Options that only one compiler looks at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ingredient:
@@ -66,8 +69,8 @@ def tag_of(option: str) -> str:
 
 
 def matters(identity_name: str, option: str) -> bool:
-    """Whether a compiler looks at an option: Google's program is its own generation."""
-    return option != "generation" or identity_name == "builtin"
+    """Whether a compiler looks at an option: Google's program is its own generation, builtin drops no metadata."""
+    return _ONLY.get(option, identity_name) == identity_name
 
 
 @lru_cache(maxsize=64)  # thousands of models have the same

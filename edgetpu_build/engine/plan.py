@@ -297,6 +297,7 @@ def _single(model: _Model, generation: str, problems: list[Diagnostic]) -> Unit:
             cuts=own.cuts,
             delegate_step=own.search_delegate,
             multiple_subgraphs=own.multiple_subgraphs,
+            restore_metadata=own.restore_metadata,
             generation=generation,
         ),
         compiler=own.compiler,
@@ -315,6 +316,7 @@ def _group(group: GroupConfig, members: list[_Model], generation: str) -> Unit:
         options=Options(
             min_runtime_version=first.min_runtime_version,
             multiple_subgraphs=first.multiple_subgraphs,
+            restore_metadata=first.restore_metadata,
             generation=generation,
         ),
         compiler=group.compiler,

@@ -69,6 +69,7 @@ GOOD = [
     model('intermediate-tensors = ["x"]'),
     model("segments = 1", 'intermediate-tensors = ["x"]'),
     *(model(f"search-delegate = {value}") for value in ("true", "false", "1", "7")),
+    model("restore-metadata = true"),
     model("multiple-subgraphs = true", "min-runtime-version = 10", 'timeout = "1s"', 'compiler = "google"'),
     model('out-dir = "o"', 'wheel-path = "w/x"', "ship = false", "budget = {}"),
     '[tool.edgetpu.models."a.B_c-1"]\nsource = "../outside/a.tflite"\n',
@@ -90,7 +91,8 @@ _IN_PROJECT = (
 )
 _IN_MODEL = (
     "`source`, `output`, `segments`, `balance`, `cuts`, `intermediate-tensors`, `search-delegate`, `max-segments`, "
-    "`multiple-subgraphs`, `min-runtime-version`, `timeout`, `compiler`, `out-dir`, `wheel-path`, `ship`, `budget`"
+    "`multiple-subgraphs`, `restore-metadata`, `min-runtime-version`, `timeout`, `compiler`, `out-dir`, `wheel-path`, "
+    "`ship`, `budget`"
 )
 _IN_BUDGET = (
     "`off-chip`, `on-chip`, `cpu-operators`, `edgetpu-operators`, `subgraphs`, `artifact-size`, `latency`, `growth`, "

@@ -45,6 +45,7 @@ balance = "latency"
 search-delegate = 4
 max-segments = 5
 multiple-subgraphs = true
+restore-metadata = false
 min-runtime-version = 12
 timeout = "1 s"
 compiler = "builtin"
@@ -54,9 +55,11 @@ ship = false
 budget = { off-chip = "none", edgetpu-operators = { min = 2 }, latency = "8 ms" }
 [tool.edgetpu.models.b]
 source = "b.tflite"
+restore-metadata = true
 intermediate-tensors = ["t"]
 [tool.edgetpu.models.c]
 source = "c.tflite"
+restore-metadata = true
 [tool.edgetpu.models.d]
 source = "d.tflite"
 cuts = ["x", "y"]
@@ -114,12 +117,15 @@ def test_every_key_lands_in_its_field() -> None:
             ModelConfig(
                 name="b",
                 source="b.tflite",
+                restore_metadata=True,
                 intermediate_tensors=("t",),
                 min_runtime_version=13,
                 budget=budget,
                 **inherited,
             ),
-            ModelConfig(name="c", source="c.tflite", min_runtime_version=13, budget=budget, **inherited),
+            ModelConfig(
+                name="c", source="c.tflite", restore_metadata=True, min_runtime_version=13, budget=budget, **inherited
+            ),
             ModelConfig(
                 name="d", source="d.tflite", cuts=("x", "y"), min_runtime_version=13, budget=budget, **inherited
             ),
@@ -151,9 +157,9 @@ def test_lines_name_where_each_value_was_set() -> None:
     first, second = config.models[0], config.models[1]
     assert (config.lines[""], config.lines["timeout"]) == (6, 14)
     assert (first.lines[""], first.lines["segments"]) == (23, 26)
-    assert (first.budget.lines["latency"], first.budget.lines["cpu-operators"]) == (37, 21)
+    assert (first.budget.lines["latency"], first.budget.lines["cpu-operators"]) == (38, 21)
     assert second.budget.lines["off-chip"] == 20
-    assert config.groups[0].lines["models"] == 47
+    assert config.groups[0].lines["models"] == 50
 
 
 @pytest.mark.parametrize("body", GOOD)

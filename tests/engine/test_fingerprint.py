@@ -22,6 +22,7 @@ FLIPPED = {
     "delegate_step": 1,
     "multiple_subgraphs": True,
     "generation": "15.0",
+    "restore_metadata": True,
 }
 
 
@@ -31,7 +32,13 @@ def key(identity: Identity = BUILTIN, options: Options | None = None, inputs: tu
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Options)])
 def test_every_option_counts(name: str) -> None:
-    assert key(options=replace(Options(), **{name: FLIPPED[name]})) != key()
+    identity = GOOGLE if name == "restore_metadata" else BUILTIN
+    assert key(identity, replace(Options(), **{name: FLIPPED[name]})) != key(identity)
+
+
+def test_options_that_a_compiler_does_not_look_at_do_not_count() -> None:
+    assert key(BUILTIN, Options(restore_metadata=True)) == key(BUILTIN)
+    assert key(GOOGLE, Options(generation="15.0")) == key(GOOGLE)
 
 
 @pytest.mark.parametrize(
