@@ -45,7 +45,7 @@ class Mode:
     @property
     def as_locked(self) -> bool:
         """Whether compiler and order are those of the lock, whatever is there now."""
-        return self.frozen or self.sdist
+        return self.frozen or self.sdist or self.existing
 
     @property
     def writes(self) -> bool:

@@ -202,5 +202,8 @@ def _from_tree(unit: LockedUnit, making: Making) -> Made | None:
 
 
 def _not_there(decision: Decision) -> EdgeTpuBuildError:
+    if decision.stale:
+        message = f"`{decision.unit.name}` stays as the lock has it: {decision.why}, and nothing of that is built yet"
+        return error("ETB105", message, "run `edgetpu-build build`")
     hint = "commit the outputs, share the store with `remote-cache`, or build without `--frozen`"
     return error("ETB104", f"{decision.why}, and the store does not have it", hint)

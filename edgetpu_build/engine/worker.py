@@ -67,10 +67,11 @@ class _Mailbox:
 
 
 def _listen(stream: IO[bytes], jobs: _Mailbox) -> None:
-    while True:
-        head = stream.read(LENGTH)
-        if len(head) < LENGTH:
-            if os.getpgid(0) == os.getpid():
-                os.killpg(0, signal.SIGKILL)
-            os._exit(1)
-        jobs.put(pickle.loads(stream.read(int.from_bytes(head, "little"))))  # noqa: S301 - from our own parent
+    """Take in jobs for as long as there are whole ones; a torn one is of a parent that died while it wrote."""
+    try:
+        while len(head := stream.read(LENGTH)) == LENGTH:
+            jobs.put(pickle.loads(stream.read(int.from_bytes(head, "little"))))  # noqa: S301 - from our own parent
+    finally:
+        if os.getpgid(0) == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
