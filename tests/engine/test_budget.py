@@ -33,7 +33,8 @@ def member(name: str = "a", figures: Figures = FIGURES, **more: Any) -> MemberOu
 
 def unit(*budgets: Budget, kind: Any = "model", budget: Budget | None = None) -> Unit:
     members = tuple(
-        Member(name=name, source="s", outputs=("o",), budget=own, line=7) for name, own in zip("abc", budgets)
+        Member(name=name, source="s", outputs=("o",), budget=own, line=7)
+        for name, own in zip("abc", budgets, strict=False)
     )
     return Unit(name="u", kind=kind, members=members, options=Options(), budget=budget or Budget(), line=5)
 
