@@ -13,6 +13,7 @@ from edgetpu_build.report.style import printable, shorten
 
 _TERMINAL_DELAY = 0.3
 _PLAIN_DELAY = 2.0
+_PLAIN_PAUSE = 5.0
 
 
 class Progress:
@@ -41,6 +42,7 @@ class Progress:
         if self._terminal:
             self._write(f"\r\x1b[2K{shorten(printable(message), self._columns - 1)}")
         else:
+            self._shown_after = self._clock() + _PLAIN_PAUSE
             self._write(f"{printable(message)}\n")
 
     def unit(self, name: str, doing: str) -> None:

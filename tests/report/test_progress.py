@@ -34,15 +34,17 @@ def test_a_terminals_line_is_rewritten_and_left_empty():
     assert stream.getvalue() == "\r\x1b[2Kone\r\x1b[2Ktwo\r\x1b[2K"
 
 
-def test_elsewhere_plain_lines_come_after_two_seconds():
+def test_elsewhere_plain_lines_come_after_two_seconds_and_seldom():
     stream, clock, progress = started(terminal=False)
     clock.now = 1.9
     progress("early")
     clock.now = 2.1
     progress("late")
-    progress("late")
+    progress("later")
+    clock.now = 7.2
+    progress("at last")
     progress.close()
-    assert stream.getvalue() == "late\n"
+    assert stream.getvalue() == "late\nat last\n"
 
 
 def test_a_line_never_wraps():
@@ -53,12 +55,13 @@ def test_a_line_never_wraps():
 
 
 def test_units_that_are_done_are_counted():
-    stream, clock, progress = started(terminal=False)
+    stream, clock, progress = started(terminal=True)
     clock.now = 3.0
     progress.unit("a", "compiling")
     progress.unit("a", "done")
     progress.unit("b", "compiling")
-    assert stream.getvalue().splitlines() == ["a: compiling", "1 done, a: done", "1 done, b: compiling"]
+    shown = stream.getvalue().split("\r\x1b[2K")[1:]
+    assert shown == ["a: compiling", "1 done, a: done", "1 done, b: compiling"]
 
 
 def test_a_closed_stream_ends_no_build():
