@@ -12,7 +12,6 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple
 
-from edgetpu_build import __version__
 from edgetpu_build.chip.generations import generation
 from edgetpu_build.compiler import activation, artifact, diagnosis, segmentation, segments_auto, text
 from edgetpu_build.compiler.forecast import Forecast, predict, predict_segments
@@ -29,6 +28,7 @@ from edgetpu_build.compiler.interface import (
     Source,
 )
 from edgetpu_build.compiler.parts import parts
+from edgetpu_build.compiler.revision import REVISION, identity
 from edgetpu_build.compiler.search import search
 from edgetpu_build.errors import Diagnostic, error, warning
 from edgetpu_build.figure import sum_up
@@ -38,7 +38,6 @@ from edgetpu_build.units import format_size
 
 __all__ = ["REVISION", "Builtin", "predict"]
 
-REVISION = 2  # raise it with every change of an output byte or figure: it is in every fingerprint
 Tries = tuple[text.Attempt, ...]
 _NAMED = re.compile(r"\boperator (\d+)")
 LIKELY_TO_FAIL = 0.6  # at which likelihood the delegate search counts a try as failed
@@ -48,7 +47,7 @@ class Builtin:
     """The backend called ``builtin``."""
 
     def identify(self) -> Identity:
-        return Identity(name="builtin", version=__version__, identity=str(REVISION), target="simulator")
+        return identity()
 
     def compile(self, request: Request, *, timeout: float, progress: Progress) -> Result:
         """Compiles the request; it takes milliseconds, so ``timeout`` is not looked at."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgetpu_build.compiler.interface import Backend
+from edgetpu_build.compiler.revision import OnDemand
 from edgetpu_build.errors import error
 
 DEFAULT_GENERATION = "16.0"
@@ -18,9 +19,7 @@ def backend(
     ``locate``: after a failure of Google's, look for the operator at fault by compiling again.
     """
     if name == "builtin":
-        from edgetpu_build.compiler.builtin import Builtin
-
-        return Builtin()
+        return OnDemand()
     from edgetpu_build.compiler.google import command as commands
     from edgetpu_build.compiler.google.backend import Google
 

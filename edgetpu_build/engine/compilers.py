@@ -98,4 +98,4 @@ class Compilers:
 
 def builtin_path() -> str:
     """The file that says which revision builtin is: when it changes, so may every artifact."""
-    return os.path.join(os.path.dirname(os.path.abspath(choose.__file__)), "builtin.py")
+    return os.path.join(os.path.dirname(os.path.abspath(choose.__file__)), "revision.py")

@@ -1,4 +1,4 @@
-"""Whatever is done to a project between builds: after a build all is as the model of it says, and nothing more was done."""
+"""Whatever is done to a project between builds: a build leaves all as the model of it says, and does nothing more."""
 
 from __future__ import annotations
 
