@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from edgetpu_build.compiler import caching, capacity, forecast
@@ -49,7 +50,7 @@ def _without_single() -> list[object]:
     return [patch.object(forecast, "candidate_of", candidate_of)]
 
 
-def _policy(name: str, **changes: object) -> list[object]:
+def _policy(name: str, **changes: Any) -> list[object]:
     changed = replace(caching.POLICIES.get(name, caching.IN_ORDER), **changes)
     return [patch.dict(caching.POLICIES, {name: changed})]
 
