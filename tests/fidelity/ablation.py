@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 from edgetpu_build.compiler import caching, capacity, forecast
 from edgetpu_build.compiler.caching import Candidate
+from edgetpu_build.compiler.parameters import Layer
 from edgetpu_build.figure import estimated
 from edgetpu_build.tflite.model import Subgraph
 from tests.fidelity import score
@@ -37,14 +38,14 @@ def _rank(rank: Callable[[Candidate], tuple[int, int]]) -> list[object]:
 
 
 def _without_always_streamed() -> list[object]:
-    def candidate_of(subgraph: Subgraph, layer: caching.Layer) -> Candidate:
+    def candidate_of(subgraph: Subgraph, layer: Layer) -> Candidate:
         return caching.candidate_of(subgraph, replace(layer, always_streamed=False))
 
     return [patch.object(forecast, "candidate_of", candidate_of)]
 
 
 def _without_single() -> list[object]:
-    def candidate_of(subgraph: Subgraph, layer: caching.Layer) -> Candidate:
+    def candidate_of(subgraph: Subgraph, layer: Layer) -> Candidate:
         return replace(caching.candidate_of(subgraph, layer), single=False)
 
     return [patch.object(forecast, "candidate_of", candidate_of)]
