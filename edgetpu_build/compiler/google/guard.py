@@ -26,6 +26,7 @@ PREFIX = "edgetpu-build-"
 GRACE = 0.4
 """Seconds between asking the program to end and ending it; with the reading they fit into the executor's grace."""
 DAY = 24 * 3600.0
+PR_SET_CHILD_SUBREAPER = 36
 MOST_TEXT = 4 << 20
 """Bytes of output that are passed on; more is garbage."""
 
@@ -35,6 +36,7 @@ def main() -> None:
         signal.signal(number, lambda *_: sys.exit(1))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    _adopt_orphans()
     with suppress(OSError):
         _sweep(tempfile.gettempdir())
     folder = tempfile.mkdtemp(prefix=PREFIX)
@@ -137,6 +139,30 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    _end_orphans()
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what the program leaves behind, also of what left its group (Linux only)."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _end_orphans() -> None:
+    while True:
+        try:
+            with open(f"/proc/self/task/{os.getpid()}/children") as file:
+                orphans = [int(number) for number in file.read().split()]
+        except OSError:
+            return
+        if not orphans:
+            return
+        for orphan in orphans:
+            with suppress(ProcessLookupError, PermissionError, ChildProcessError):
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)
 
 
 def _say(*words: object) -> None:
