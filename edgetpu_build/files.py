@@ -32,18 +32,21 @@ _ATTEMPTS = 5
 _T = TypeVar("_T")
 
 
-def write_atomic(path: StrPath, data: bytes, *, mode: int = 0o644, twin: StrPath | None = None) -> bool:
+def write_atomic(
+    path: StrPath, data: bytes, *, mode: int = 0o644, twin: StrPath | None = None, durable: bool = True
+) -> bool:
     """Let ``path`` hold ``data``; False, with the file untouched, if it does already. Missing folders are made.
 
     ``mode`` is what the umask leaves of it. ``twin`` is a file known to hold the same bytes: where the file system can,
-    its blocks are shared (a reflink, so that neither can change the other; never a hard link). Raises ETB501.
+    its blocks are shared (a reflink, so that neither can change the other; never a hard link). What is not ``durable``
+    may be empty or torn after a power cut: for memos that are checked when they are read. Raises ETB501.
     """
     with _told("write", path, len(data)):
         if _holds(path, data):
             return False
         temp = _temp_beside(path)
         try:
-            _fill(temp, data, mode, twin)
+            _fill(temp, data, mode, twin, durable=durable)
             os.replace(temp, path)
         except BaseException:
             with suppress(OSError):
@@ -167,13 +170,14 @@ def _temp_beside(path: StrPath) -> str:
     return os.path.join(os.path.dirname(os.fspath(path)), f"{TEMP_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
 
 
-def _fill(temp: str, data: bytes, mode: int, twin: StrPath | None) -> None:
+def _fill(temp: str, data: bytes, mode: int, twin: StrPath | None, *, durable: bool = True) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
     fd = _in_made_folder(temp, lambda: os.open(temp, flags, mode))
     try:
         if twin is None or not _reflink(fd, twin):
             _write_all(fd, data)
-        os.fsync(fd)
+        if durable:
+            os.fsync(fd)
     finally:
         os.close(fd)
 

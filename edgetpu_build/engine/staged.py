@@ -63,7 +63,7 @@ class Staged:
         if unknown:
             rows = [b"%s %s %d" % (oid.encode(), sha256.encode(), size) for oid, (sha256, size) in self._known.items()]
             with suppress(EdgeTpuBuildError):
-                files.write_atomic(self._file, b"\n".join([_MAGIC, *rows]))
+                files.write_atomic(self._file, b"\n".join([_MAGIC, *rows]), durable=False)
 
     def digest(self, path: str) -> tuple[str, int] | None:
         entry: Entry | None = self._entries.get(path)

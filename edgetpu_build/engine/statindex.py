@@ -81,7 +81,7 @@ class StatIndex:
             b"%d %d %d %d %s %s" % (*s, d.encode(), os.fsencode(p)) for p, (s, d) in rows.items() if "\n" not in p
         ]
         with suppress(EdgeTpuBuildError):
-            files.write_atomic(self._file, b"\n".join(lines))
+            files.write_atomic(self._file, b"\n".join(lines), durable=False)
 
     def _read(self, path: str, full: str) -> tuple[str, int]:
         data, found = files.read_stable(full)
@@ -109,7 +109,7 @@ def remember(project: Project, question: str, paths: Iterable[str], *, units: in
         head = [noop.MAGIC, __version__.encode(), root, b"racy" if racy else b"settled", b"%d" % noop.fold(stats)]
         if not any(b"\n" in name for name in names):
             data = b"\n".join([*head, noop.summary(units).encode(), *names])
-            files.write_atomic(os.path.join(project.state, question), data)
+            files.write_atomic(os.path.join(project.state, question), data, durable=False)
 
 
 def forget(project: Project, question: str) -> None:
