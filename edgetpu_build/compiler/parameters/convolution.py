@@ -166,7 +166,7 @@ def used_taps(operator: Operator, kernel: tuple[int, int], source: Tensor, resul
     rows, columns = (
         used(
             size=kernel[axis],
-            stride=options.get(f"stride_{letter}", 1),
+            stride=max(1, options.get(f"stride_{letter}", 1)),
             dilation=options.get(f"dilation_{letter}_factor", 1),
             inputs=source.shape[1 + axis],
             outputs=result.shape[1 + axis],
@@ -174,7 +174,7 @@ def used_taps(operator: Operator, kernel: tuple[int, int], source: Tensor, resul
         )
         for axis, letter in enumerate("hw")
     )
-    if len(rows) * len(columns) == kernel[0] * kernel[1]:
+    if len(rows) * len(columns) in (0, kernel[0] * kernel[1]):
         return None
     return tuple(row * kernel[1] + column for row in rows for column in columns)
 

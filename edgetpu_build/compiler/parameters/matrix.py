@@ -29,7 +29,7 @@ def width(outputs: int, *, spatial: bool) -> int:
     """Lanes of a chunk. ``spatial``: a convolution over more than one position, which can do with four lanes."""
     if outputs >= LANES:
         return LANES
-    return 4 if spatial and outputs <= 4 else up(outputs, 16)
+    return 4 if spatial and outputs <= 4 else max(16, up(outputs, 16))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ class Matrix:
         row (None: all of it) that holds the same.
         """
         wide, taps, length = self._width, len(self.stored_runs), self._row_length
-        groups = length // taps
+        groups = length // max(1, taps)
         if not self.block or self.block >= groups:
             return [(0, wide * (length - 1) + 1, wide, None)]
         moves: list[tuple[int, int, int, slice | None]] = []

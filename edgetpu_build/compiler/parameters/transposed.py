@@ -64,8 +64,7 @@ def transposed(site: Site) -> Draft | None:
     if source is None or weights is None or not maps(source, weights, site.output):
         return None
     outputs, height, width, depth = weights.shape
-    options = site.operator.options
-    stride_h, stride_w = options.get("stride_h", 1), options.get("stride_w", 1)
+    stride_h, stride_w = (max(1, site.operator.options.get(f"stride_{letter}", 1)) for letter in "hw")
     head = header.of(site, source, weights, 3, outputs)
     phases = [(y, x) for y in range(min(height, stride_h)) for x in range(min(width, stride_w))]
     matrices = tuple(

@@ -78,7 +78,10 @@ def test_no_layout_raises(seed: int) -> None:
         tensors = list(subgraph.tensors)
         for number in dice.choices(range(len(tensors)), k=3):
             tensors[number] = mutated(tensors[number], dice)
-        broken = replace(subgraph, tensors=tuple(tensors))
+        number = dice.choice([-1, 0, 1, 7, 1 << 30])
+        names = ("stride_h", "stride_w", "dilation_h_factor", "dilation_w_factor", "filter_height", "begin_mask")
+        operators = [replace(o, options={**o.options, dice.choice(names): number}) for o in subgraph.operators]
+        broken = replace(subgraph, tensors=tuple(tensors), operators=tuple(operators))
         for layer in parameters.layers(broken, generation=dice.choice(sorted(parameters.GENERATIONS)), mapped=mapped):
             if layer.size < 1 << 20:
                 blob = layer.blob()
