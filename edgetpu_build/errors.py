@@ -39,6 +39,7 @@ CATALOGUE: dict[str, str] = {
     "ETB212": "outputs collide",
     "ETB213": "not available in this version",
     "ETB214": "usage",
+    "ETB215": "extra not installed",
     # 3: a model cannot be compiled
     "ETB301": "not a TensorFlow Lite model",
     "ETB302": "model is damaged",
@@ -60,6 +61,7 @@ CATALOGUE: dict[str, str] = {
     "ETB318": "custom operator unknown to the compiler",
     "ETB319": "unusable quantisation",
     "ETB320": "model uses a newer schema",
+    "ETB321": "refused by the runtime",
     # 4: the compiler is missing or of the wrong version
     "ETB401": "compiler not found",
     "ETB402": "compiler version refused",

@@ -137,7 +137,7 @@ def program(instructions: Bytes) -> Program:
 
 
 def address(instructions: Bytes) -> int:
-    """Where a PARAMETER_CACHING executable writes its parameters in the on-chip memory; raises what ``program`` does."""
+    """Where in the on-chip memory a PARAMETER_CACHING executable writes its parameters. As ``program`` raises."""
     place: int = _opened(instructions).get("address", 0)
     return place
 

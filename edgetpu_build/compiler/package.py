@@ -198,7 +198,7 @@ def _compiled_operators(data: memoryview) -> Iterator[memoryview]:
 
 def _open(custom_options: memoryview) -> tuple[Table, list[memoryview]]:
     """The package's table and its serialized executables."""
-    raw = _package_bytes(custom_options)
+    raw = package_bytes(custom_options)
     package = Decoder(SCHEMA, raw, _WHAT).root("Package")
     multi = package.get("serialized_multi_executable")
     if not multi:
@@ -209,7 +209,8 @@ def _open(custom_options: memoryview) -> tuple[Table, list[memoryview]]:
     return package, executables
 
 
-def _package_bytes(custom_options: memoryview) -> memoryview:
+def package_bytes(custom_options: memoryview) -> memoryview:
+    """The package in an operator's custom options, not looked into; ETB302 where there is none."""
     if custom_options[4:8] == IDENTIFIER:
         return custom_options
     try:
