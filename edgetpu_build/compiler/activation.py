@@ -2,7 +2,7 @@
 
 The tiles stand as 4 x 4 over rows and columns, channels whole. A tensor that a window reads is stored with its halo.
 The sum of the live tensors is what Google's files say in 732 of 732 one-layer compiles that stay below a tile's 192
-KiB, and in about two of three whole networks: hence always an estimate. Above 192 KiB the compiler works in
+KiB, and in about half of the whole networks: hence always an estimate. Above 192 KiB the compiler works in
 horizontal bands, and only a bracket is known.
 """
 
