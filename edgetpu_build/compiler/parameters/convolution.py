@@ -77,6 +77,7 @@ def of_matrix(piece: Matrix) -> Draft:
         pieces=(piece,),
         chunks=piece.chunks,
         chunk_size=piece.chunk_size,
+        confidence="exact" if piece.header.sure else "estimated",
         reason=f"{lanes} x {taps} taps of {piece.runs[0]} channels, {piece.lane_size} bytes a lane",
     )
 

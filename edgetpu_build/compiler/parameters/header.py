@@ -56,13 +56,15 @@ class Multipliers:
 class Header:
     """Values per output channel; None: the array is left out. ``zero_points`` are those of the stored bytes.
 
-    ``bias_tensor``: index of the tensor that ``bias`` came from, -1 if it was made up.
+    ``bias_tensor``: index of the tensor that ``bias`` came from, -1 if it was made up. ``sure``: whether the bias is
+    stored follows from files.
     """
 
     multipliers: Multipliers | None = None
     bias: array[int] | None = field(default=None, repr=False)
     zero_points: Sequence[int] | None = field(default=None, repr=False)
     bias_tensor: int = -1
+    sure: bool = True
 
     @property
     def bytes_per_lane(self) -> int:
@@ -128,11 +130,13 @@ def of(site: Site, source: Tensor, weights: Tensor, bias: int, count: int) -> He
     """The header of a convolution-like operator with ``count`` output channels; ``bias``: that input's position."""
     scales = scales_of(weights, count)
     values = biases(site.input(bias), count)
+    sure = True
     if values is not None and folded(values, site.generation, depthwise=site.kind == "DEPTHWISE_CONV_2D"):
-        values = None
+        values, sure = None, site.generation.folding_seen
     return Header(
         multipliers=multipliers(source, scales, site.output),
         bias=values,
         zero_points=stored_zero_points(weights, count) if scales else None,
         bias_tensor=site.number(bias) if values is not None else -1,
+        sure=sure,
     )

@@ -77,6 +77,7 @@ def test_a_folded_bias_is_named_as_absent() -> None:
     made.check(layer)
     assert layer.absent == (made.operators[0].inputs[2],)
     assert made.layout(generation="2.0").absent == ()
+    assert made.layout(generation="15.0").confidence == "estimated"  # no file of 15.0 shows it
 
 
 def test_taps_that_only_meet_padding_are_dropped_and_come_back_as_zero_points() -> None:
