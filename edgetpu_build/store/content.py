@@ -56,7 +56,7 @@ class Store:
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """What went wrong with the store so far, each kind of trouble once."""
+        """What went wrong with the store so far: the first damage, and the first other trouble."""
         return tuple(self._warnings.values())
 
     def get(self, fingerprint: str) -> Record | None:
@@ -138,7 +138,7 @@ class Store:
         """Move what is damaged out of the way, and say so once a run."""
         self.counters.bad += 1
         self._warn(
-            "damage", "ETB505", f"`{path}` was damaged ({reason}) and is not used", "`edgetpu-build cache verify`"
+            "ETB505", f"`{path}` was damaged ({reason}) and is not used", "`edgetpu-build cache verify` looks further"
         )
         with suppress(EdgeTpuBuildError):
             files.move(path, f"{self.root}/quarantine/{os.path.basename(path)}.{os.urandom(4).hex()}")
@@ -173,7 +173,7 @@ class Store:
             return None
         except OSError as failure:
             self.counters.bad += 1
-            self._warn("read", "ETB506", f"`{path}` in the store cannot be read: {failure.strerror}")
+            self._warn("ETB506", f"`{path}` in the store cannot be read: {failure.strerror}")
             return None
 
     def _keep(self, path: str, data: bytes, mode: int) -> None:
@@ -195,15 +195,15 @@ class Store:
 
     def _cannot_write(self, failure: EdgeTpuBuildError) -> None:
         told = failure.diagnostics[0]
-        self._warn("write", "ETB506", f"a compiled unit was not stored: {told.message}", told.hint)
+        self._warn("ETB506", f"a compiled unit was not stored: {told.message}", told.hint)
 
     def _no_locks(self, failure: OSError) -> None:
         if os.access(self.root, os.W_OK):
             message = f"the store's file system gives no locks ({failure.strerror})"
-            self._warn("lock", "ETB506", message, "two builds at the same time may compile the same unit twice")
+            self._warn("ETB506", message, "two builds at the same time may compile the same unit twice")
 
-    def _warn(self, kind: str, code: str, message: str, hint: str = "") -> None:
-        self._warnings.setdefault(kind, warning(code, message, hint))
+    def _warn(self, code: str, message: str, hint: str = "") -> None:
+        self._warnings.setdefault(code, warning(code, message, hint))
 
 
 def open_store(env: Mapping[str, str], *, clock: Clock = time.time) -> Store:
