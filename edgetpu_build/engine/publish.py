@@ -53,6 +53,12 @@ def publish(root: Path, prepared: Prepared, index: StatIndex) -> tuple[str, ...]
     return tuple(wanted)
 
 
+def sweep(root: Path, paths: Iterable[str]) -> None:
+    """Remove what killed builds left beside our files, if it is a day old."""
+    for folder in {"", *map(os.path.dirname, paths)}:
+        files.sweep_temps(os.path.join(root, folder))
+
+
 def withdraw(root: Path, outputs: Iterable[Output], index: StatIndex) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Remove files that hold what we wrote; (removed, left because they hold something else)."""
     removed, left = [], []

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from edgetpu_build.engine.build import build
 from edgetpu_build.engine.project import Project
 from tests.crash.project import COMMAND, Tree, models
 from tests.support.faults import read_only, small_disk
-from tests.support.store_check import problems, temps
+from tests.support.store_check import TEMP, problems, temps
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -50,6 +51,18 @@ def states(tree: Tree, *arguments: str) -> tuple[list[str], list[str]]:
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout)
     return [unit["state"] for unit in answer["units"]], [told["code"] for told in answer["warnings"]]
+
+
+def test_what_killed_builds_left_is_swept_when_a_day_old(tree: Tree) -> None:
+    old = built(tree)
+    for folder in (tree.root, tree.root / "out"):
+        for age in (3600, 90_000):
+            left = folder / f"{TEMP}1234-{age}"
+            left.write_bytes(b"half")
+            os.utime(left, (time.time() - age, time.time() - age))
+    (tree.root / "out" / "one_edgetpu.tflite").unlink()
+    assert built(tree) == old
+    assert {path.name for path in temps(tree.root)} == {f"{TEMP}1234-3600"}
 
 
 @pytest.mark.parametrize("size", [20, 40, 60, 100, 140, 200, 300])
