@@ -18,7 +18,7 @@ from edgetpu_build.engine.order import in_order
 from edgetpu_build.engine.outcome import Outcome, UnitOutcome
 from edgetpu_build.engine.plan import Plan, Unit, all_outputs, plan, select
 from edgetpu_build.engine.project import Project
-from edgetpu_build.engine.publish import withdraw
+from edgetpu_build.engine.publish import sweep, withdraw
 from edgetpu_build.engine.statindex import StatIndex
 from edgetpu_build.engine.tree import EitherTree, ListedTree, WorkTree
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, error, warning
@@ -123,6 +123,7 @@ def run(project: Project, names: Sequence[str], mode: Mode, *, jobs: int = 0, sa
         seconds=time.monotonic() - started,
     )
     if mode.writes:
+        sweep(project.root, new.files)
         index.save()
         _remember(project, planned, outcome, whole=not names, now_ns=now_ns)
     return outcome
