@@ -28,6 +28,7 @@ TIMEOUT = 180
 
 def configure(parser: ArgumentParser) -> None:
     parser.usage = "edgetpu-build compile [options] MODEL..."
+    parser.set_defaults(first_line="")
     parser.add_argument("models", nargs="*", metavar="MODEL", help="several are compiled to share on-chip memory")
     _google_options(parser)
     _own_options(parser)
@@ -104,29 +105,42 @@ def run(args: Namespace) -> int:
     from edgetpu_build.compiler import text
 
     view, known = View.of(args), generation(args.emulate_compiler)
+    if args.backend == "google" and (args.version or args.models):
+        args.first_line, known = _googles(args)
     if args.version:
-        output.emit(text.program_line(known))
+        output.emit(args.first_line or text.program_line(known))
         return 0
     _check(args, known)
     try:
         done = _compile(args, known, view)
     except EdgeTpuBuildError as problem:
-        if problem.exit_code == 3 and not view.json and args.backend == "builtin":
+        if problem.exit_code == 3 and not view.json:
             _emit(_failure(args, known, problem.diagnostics[0]))
         raise
     return _answer(args, known, view, done)
 
 
 def backend(args: Namespace) -> Backend:
-    """The compiler asked for."""
+    """The compiler asked for; after a failure of Google's, `--explain` looks for the operator by compiling again."""
     from edgetpu_build.compiler import choose
 
+    if args.backend == "builtin":
+        return choose.backend("builtin", command=(), requires_compiler=None, generation=args.emulate_compiler)
     command = ["edgetpu_compiler"]
-    if args.backend == "google" and os.environ.get("EDGETPU_BUILD_COMMAND"):
+    if os.environ.get("EDGETPU_BUILD_COMMAND"):
         from shlex import split
 
         command = split(os.environ["EDGETPU_BUILD_COMMAND"])
-    return choose.backend(args.backend, command=command, requires_compiler=None, generation=args.emulate_compiler)
+    return choose.backend("google", command=command, requires_compiler=None, generation="", locate=args.explain)
+
+
+def _googles(args: Namespace) -> tuple[str, Generation]:
+    """How Google's program calls itself, and the generation whose text and limits it has."""
+    from edgetpu_build.chip.generations import LATEST
+    from edgetpu_build.compiler.google.command import BANNER, known
+
+    version = backend(args).identify().version
+    return BANNER + version, known(version) or LATEST
 
 
 def _check(args: Namespace, known: Generation) -> None:
@@ -232,10 +246,11 @@ def _answer(args: Namespace, known: Generation, view: View, done: _Done) -> int:
         )
         output.emit_json(report)
         return 0
-    _emit(result.transcript or _success(args, known, done, made))
+    _emit(_success(args, known, done, made))
     if args.explain:
         _explain(result)
-    _tell_doubts(view, made)
+    if args.backend == "builtin":
+        _tell_doubts(view, made)
     output.tell(view, [*notes, *result.warnings, *(note for member in result.members for note in member.warnings)])
     return 0
 
@@ -256,6 +271,7 @@ def _success(args: Namespace, known: Generation, done: _Done, made: list[Piece])
         attempts=result.attempts,
         search_step=result.options.delegate_step,
         segments=any(member.segments for member in result.members),
+        first_line=args.first_line,
     )
 
 
@@ -264,7 +280,14 @@ def _failure(args: Namespace, known: Generation, problem: Diagnostic) -> str:
 
     path = next((p for p in args.models if p == problem.file or f"`{p}`" in problem.message), args.models[0])
     step = (args.delegate_search_step or 1) if args.search_delegate else 0
-    return text.failure_text(problem, generation=known, source=path, timeout_sec=args.timeout_sec, search_step=step)
+    return text.failure_text(
+        problem,
+        generation=known,
+        source=path,
+        timeout_sec=args.timeout_sec,
+        search_step=step,
+        first_line=args.first_line,
+    )
 
 
 def _tell_doubts(view: View, made: list[Piece]) -> None:

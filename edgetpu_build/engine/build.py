@@ -6,7 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from edgetpu_build import noop
 from edgetpu_build.engine import baseline, budget, executor, lockfile, statindex
@@ -27,8 +28,7 @@ Progress = Callable[[str, str], None]
 """Called with a unit's name and what happens to it: "compiling", a compiler's own words, then "done" or "failed"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mode:
+class Mode(NamedTuple):
     """How far a build may go. ``upgrade``: take the compiler that is there now, not the lock's. ``existing``: compile
     nothing, but lock what is there."""
 
@@ -147,7 +147,7 @@ def _decide(
     except EdgeTpuBuildError as failure:
         return failed(unit, failure)
     if mode.force and decision.fresh:
-        return replace(decision, fresh=False, why="`--force` was given")
+        return decision._replace(fresh=False, why="`--force` was given")
     return decision
 
 
@@ -174,12 +174,15 @@ def _settle(verdict: Decision | Attempt, mode: Mode) -> Decision | Attempt:
 
 def _stale(unit: Unit, why: str, failure: EdgeTpuBuildError) -> Attempt:
     attempt = failed(unit, failure, why)
-    return replace(attempt, outcome=replace(attempt.outcome, state="stale"))
+    return attempt._replace(outcome=replace(attempt.outcome, state="stale"))
 
 
 def _make_all(todo: list[Decision], making: Making, jobs: int, mode: Mode) -> Iterator[Attempt]:
+    if not todo:
+        return
+    jobs = jobs or _fitting(todo, making)
     with executor.compiling([_weight(decision, making) for decision in todo], jobs) as (each, compile_):
-        armed = replace(making, compile=compile_)
+        armed = making._replace(compile=compile_)
         for attempt in each(lambda decision: make(decision, armed), todo):
             yield attempt
             if mode.fail_fast and attempt.outcome.state == "failed":
@@ -191,6 +194,20 @@ def _weight(decision: Decision, making: Making) -> int:
     if making.compilers.name(decision.unit) != "builtin":
         return 1 << 62
     return sum(size for _, size in decision.inputs)
+
+
+def _fitting(todo: list[Decision], making: Making) -> int:
+    """As many compiles as there is memory for, where that is what bounds them; 0 leaves it to the processors."""
+    sizes = [
+        sum(size for _, size in decision.inputs)
+        for decision in todo
+        if making.compilers.name(decision.unit) == "google"
+    ]
+    if not sizes:
+        return 0
+    from edgetpu_build.compiler.google.memory import fitting
+
+    return min(fitting(sizes), executor.processors())
 
 
 def _after(decision: Decision, made: dict[str, Attempt]) -> Attempt:

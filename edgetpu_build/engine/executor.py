@@ -43,7 +43,7 @@ def compiling(weights: Sequence[int], jobs: int) -> Iterator[tuple[Each, Compile
     if len(weights) == 1 and weights[0] <= SMALL and _can_alarm():
         yield in_turn, here
         return
-    slots = min(jobs or _processors(), len(weights))
+    slots = min(jobs or processors(), len(weights))
     from edgetpu_build.engine.workers import Workers
 
     with Workers() as workers:
@@ -111,7 +111,7 @@ def _can_alarm() -> bool:
     return hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
 
 
-def _processors() -> int:
+def processors() -> int:
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS

@@ -41,6 +41,7 @@ def _component(unit: LockedUnit, member: LockedMember, output: Output) -> dict[s
         "compiler": f"{unit.compiler.name} {unit.compiler.version}",
         "fingerprint": unit.fingerprint,
         "masked-sha256": output.masked_sha256,
+        "arguments": _arguments(unit),
     }
     ancestor = {"type": "machine-learning-model", "name": member.source, "hashes": [_hash(member.sha256)]}
     return {
@@ -51,6 +52,15 @@ def _component(unit: LockedUnit, member: LockedMember, output: Output) -> dict[s
         "pedigree": {"ancestors": [ancestor]},
         "properties": [{"name": f"edgetpu-build:{name}", "value": value} for name, value in facts.items() if value],
     }
+
+
+def _arguments(unit: LockedUnit) -> str:
+    """What Google's compiler was told; builtin's options are in the lock alone."""
+    if unit.compiler.name != "google":
+        return ""
+    from edgetpu_build.compiler.google.command import described
+
+    return " ".join(described(unit.options, [member.intermediate_tensors for member in unit.members]))
 
 
 def _tools(lock: Lock) -> Iterator[dict[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from edgetpu_build.tflite.reader import read
 from tests.support.models import Net, conv_net
 
 Edgetpu = Callable[..., Any]
-THEIRS = "Edge TPU Compiler version 16.0.384591198\nand so on\n"
 V16 = f"edgetpu-build {__version__}, predicting Edge TPU Compiler version 16.0.384591198"
 
 
@@ -306,28 +304,6 @@ def test_outputs_do_not_depend_on_where_or_how_often(edgetpu: Edgetpu, folder: P
     edgetpu("compile", "in/a.tflite", "-o", "one")
     edgetpu("compile", str(folder / "in" / "a.tflite"), "-o", "two")
     assert (folder / "one" / "a_edgetpu.tflite").read_bytes() == (folder / "two" / "a_edgetpu.tflite").read_bytes()
-
-
-class Elsewhere:
-    """A compiler whose own text is to be shown as it is."""
-
-    def __init__(self, real: Any) -> None:
-        self.real = real
-
-    def compile(self, request: Any, **how: Any) -> Any:
-
-        return replace(
-            self.real.compile(request, **how), transcript="Edge TPU Compiler version 16.0.384591198\nand so on\n"
-        )
-
-
-def test_googles_own_text_is_passed_on(edgetpu: Edgetpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgetpu_build.cli import compile as command
-
-    real = command.backend
-    args = type("Args", (), {"backend": "builtin", "emulate_compiler": "16.0"})
-    monkeypatch.setattr(command, "backend", lambda _: Elsewhere(real(args)))  # type: ignore[arg-type]
-    assert edgetpu("compile", "in/a.tflite").out == THEIRS
 
 
 def test_name_that_is_not_ascii(edgetpu: Edgetpu, folder: Path) -> None:
