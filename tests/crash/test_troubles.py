@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,36 @@ def test_what_killed_builds_left_is_swept_when_a_day_old(tree: Tree) -> None:
     (tree.root / "out" / "one_edgetpu.tflite").unlink()
     assert built(tree) == old
     assert {path.name for path in temps(tree.root)} == {f"{TEMP}1234-3600"}
+
+
+def flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes(byte ^ 1 for byte in data[middle : middle + 1]) + data[middle + 1 :]
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda _: b"",
+    "cut": lambda data: data[: len(data) * 2 // 3],
+    "flipped": flipped,
+    "zeroed": lambda data: bytes(len(data)),
+    "noise": lambda data: random.Random(len(data)).randbytes(len(data)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_build_on_a_damaged_store_is_right(tree: Tree, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    old = built(tree)
+    shutil.copytree(tree.store, tmp_path / "sound")
+    for path in sorted(path for path in (tmp_path / "sound").rglob("*") if path.is_file()):
+        shutil.rmtree(tree.store)
+        shutil.copytree(tmp_path / "sound", tree.store)
+        victim = tree.store / path.relative_to(tmp_path / "sound")
+        victim.chmod(0o644)
+        victim.write_bytes(damage(path.read_bytes()))
+        assert built(tree) == old, victim
+        shutil.rmtree(tree.root / "out")
+        assert built(tree) == old, victim
+        assert not problems(tree.store), victim
 
 
 @pytest.mark.parametrize("size", [20, 40, 60, 100, 140, 200, 300])
