@@ -7,8 +7,8 @@ exact decides all the same and says so; with `strict-figures` it decides nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from edgetpu_build.config.model import Budget
 from edgetpu_build.engine.outcome import MemberOutcome, Output
@@ -18,8 +18,7 @@ from edgetpu_build.figure import UNKNOWN, Figure, Figures, estimated, exact, tot
 from edgetpu_build.units import format_duration, format_size
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What is judged in one piece: a model, one of its segments, or a whole group."""
 
     label: str
@@ -27,8 +26,7 @@ class Part:
     outputs: tuple[Output, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(NamedTuple):
     """One budget key. ``each``: segments are judged one by one. ``floor``: it is a minimum."""
 
     key: str

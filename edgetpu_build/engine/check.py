@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from edgetpu_build import noop
 from edgetpu_build.config.load import parse
@@ -27,8 +28,7 @@ from edgetpu_build.figure import Figures
 _BUILD = "run `edgetpu-build build`, then commit what it wrote"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scene:
+class _Scene(NamedTuple):
     """What is judged: the working tree, or git's index."""
 
     config: Config
@@ -117,7 +117,7 @@ def _without_excused(
     missing = [path for path in files if scene.contents.digest(path) is None]
     excused = frozenset(missing) if scene.staged else _not_kept(project, missing)
     excusable = [v for v in broken if _only_missing(v, scene.contents, excused)]
-    return [replace(v, fresh=True, why=_NOT_KEPT) if v in excusable else v for v in verdicts]
+    return [v._replace(fresh=True, why=_NOT_KEPT) if v in excusable else v for v in verdicts]
 
 
 _NOT_KEPT = "sources, options and compiler are as the lock says; git does not keep the outputs"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edgetpu_build.compiler.interface import Identity
 from edgetpu_build.engine import git
@@ -32,8 +31,7 @@ Inputs = tuple[tuple[Input, int], ...]
 """Digest and size of each member's source, in order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """``fresh``: nothing to do. ``stale``: the lock would have to change. Neither: outputs are missing or changed.
 
     ``fingerprint`` is "" as long as the compiler is unknown.

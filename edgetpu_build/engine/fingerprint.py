@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import lru_cache
+from typing import NamedTuple
 
 from edgetpu_build.compiler.interface import Identity, Options
 
@@ -26,8 +27,7 @@ _ONLY = {"generation": "builtin", "restore_metadata": "google"}
 """Options that only one compiler looks at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ingredient:
+class Ingredient(NamedTuple):
     """One fact that decides. ``tag`` is how people are told of it."""
 
     tag: str
@@ -38,8 +38,7 @@ class Ingredient:
         return ", ".join(self.parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class Input(NamedTuple):
     """One source: SHA-256 of its bytes, and what is asked of it alone."""
 
     sha256: str

@@ -10,8 +10,9 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from edgetpu_build import files
 from edgetpu_build.compiler.interface import Request, Result, Source
@@ -33,15 +34,14 @@ from edgetpu_build.store import Store
 Say = Callable[[str, str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
+class Making(NamedTuple):
     """What making units of one build takes."""
 
     root: Path
     store: Store
     compilers: Compilers
     lock: Lock
-    index: StatIndex
+    contents: StatIndex
     say: Say
     compile: executor.Compile = executor.here
     logs: bool = False
@@ -49,8 +49,7 @@ class Making:
     frozen: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(NamedTuple):
     """What became of a unit: its outcome, what the lock shall say of it (None: what it says already), files written."""
 
     outcome: UnitOutcome
@@ -66,7 +65,7 @@ def make(decision: Decision, making: Making) -> Attempt:
     except EdgeTpuBuildError as failure:
         attempt = failed(decision.unit, failure, decision.why)
     making.say(decision.unit.name, "failed" if attempt.outcome.state == "failed" else "done")
-    return replace(attempt, outcome=replace(attempt.outcome, seconds=time.monotonic() - started))
+    return attempt._replace(outcome=replace(attempt.outcome, seconds=time.monotonic() - started))
 
 
 def failed(unit: Unit, failure: EdgeTpuBuildError, why: str = "it could not be decided") -> Attempt:
@@ -113,7 +112,7 @@ def _make(decision: Decision, making: Making) -> Attempt:
     members = _members(prepared.locked, made, decision.locked)
     if nothing := nothing_mapped(unit, members):
         raise EdgeTpuBuildError(*nothing)
-    written = publish(making.root, prepared, making.index)
+    written = publish(making.root, prepared, making.contents)
     outcome = described(unit, "compiled" if compiled else "cached", decision.why, prepared.locked, members)
     return Attempt(outcome=replace(outcome, diagnostics=made.warnings), locked=prepared.locked, written=written)
 
@@ -193,9 +192,7 @@ def _from_tree(unit: LockedUnit, making: Making) -> Made | None:
                 figures=member.figures,
                 operators=(),
                 artifacts=tuple(artifacts),
-                segments=tuple(
-                    stored.Segment(index=s.index, operators=s.operators, figures=s.figures) for s in member.segments
-                ),
+                segments=member.segments,
             )
         )
     return Made(compiler=unit.compiler, members=tuple(members))

@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from edgetpu_build import files
 from edgetpu_build.engine.fingerprint import Input
-from edgetpu_build.engine.lockfile import LockedMember, LockedSegment, LockedUnit, without_range
+from edgetpu_build.engine.lockfile import LockedMember, LockedUnit, without_range
 from edgetpu_build.engine.outcome import Output
 from edgetpu_build.engine.plan import Member, Unit, log_path, output_paths
 from edgetpu_build.engine.statindex import StatIndex
 from edgetpu_build.engine.stored import Artifact, Made, MadeMember
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A unit ready to be published: its files by path, and what the lock will say of it."""
 
     contents: Mapping[str, bytes]
@@ -98,9 +98,7 @@ def _member(
         figures=without_range(made.figures),
         intermediate_tensors=member.intermediate_tensors,
         logs=tuple(texts),
-        segments=tuple(
-            LockedSegment(index=s.index, operators=s.operators, figures=without_range(s.figures)) for s in made.segments
-        ),
+        segments=tuple(replace(segment, figures=without_range(segment.figures)) for segment in made.segments),
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from edgetpu_build.compiler.interface import Identity, MemberResult, OperatorResult, Result, SegmentResult
+from edgetpu_build.engine.lockfile import LockedSegment
 from edgetpu_build.errors import Diagnostic
 from edgetpu_build.figure import Figures
 from edgetpu_build.store import Blob, Record
@@ -19,36 +20,26 @@ from edgetpu_build.store import Blob, Record
 Read = Callable[[Blob], bytes | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class Artifact(NamedTuple):
     """One file to publish. ``masked``: SHA-256 with the caching token zeroed. ``log``: text with its slots open."""
 
-    data: bytes = field(repr=False)
+    data: bytes
     sha256: str
     masked: str
     log: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    index: int
-    operators: tuple[int, ...]
-    figures: Figures
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MadeMember:
+class MadeMember(NamedTuple):
     """``artifacts``: one, or one a segment."""
 
     figures: Figures
     operators: tuple[OperatorResult, ...]
     artifacts: tuple[Artifact, ...]
-    segments: tuple[Segment, ...] = ()
+    segments: tuple[LockedSegment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A whole unit, members in order. ``order``: position of each member in the compile, if it was chosen."""
+class Made(NamedTuple):
+    """A whole unit, members in order."""
 
     compiler: Identity
     members: tuple[MadeMember, ...]
@@ -130,7 +121,7 @@ def _member(position: int, facts: Mapping[str, Any], blobs: Mapping[str, Blob], 
         operators=_operators(facts["operators"]),
         artifacts=tuple(artifacts),
         segments=tuple(
-            Segment(index=s["index"], operators=tuple(s["operators"]), figures=Figures.from_json(s["figures"]))
+            LockedSegment(index=s["index"], operators=tuple(s["operators"]), figures=Figures.from_json(s["figures"]))
             for s in facts["segments"]
         ),
     )
