@@ -96,13 +96,14 @@ class Matrix:
         if self.flip:
             data = bytes(data).translate(FLIP)
         source = array("I", bytes(rows.pad(data, self.stored_runs, self.zero_points)))
-        filler, length, moves = self._filler(), self._row_length, self._moves()
+        source = self._by_blocks(source)
+        filler, length, wide = self._filler(), self._row_length, self._width
+        reach = wide * (length - 1) + 1
         for start, channel in self._lanes():
-            if channel == DEAD:
-                continue
-            row = filler if channel == REPEATED else source[channel * length : (channel + 1) * length]
-            for first, last, step, here in moves:
-                target[start + first : start + last : step] = row if here is None else row[here]
+            if channel == REPEATED:
+                target[start : start + reach : wide] = filler
+            elif channel >= 0:
+                target[start : start + reach : wide] = source[channel * length : (channel + 1) * length]
         return target.tobytes()
 
     def unpack(self, blob: bytes | memoryview) -> dict[int, bytes]:
@@ -113,15 +114,13 @@ class Matrix:
         return found
 
     def _weights(self, words: array[int]) -> bytes:
-        length, moves = self._row_length, self._moves()
-        padded = array("I", bytes(4 * length * self.outputs))
+        length, wide = self._row_length, self._width
+        reach = wide * (length - 1) + 1
+        stored = array("I", bytes(4 * length * self.outputs))
         for start, channel in self._lanes():
-            if channel < 0:
-                continue
-            at = channel * length
-            for first, last, step, here in moves:
-                there = here or slice(0, length, 1)
-                padded[at + there.start : at + there.stop : there.step] = words[start + first : start + last : step]
+            if channel >= 0:
+                stored[channel * length : (channel + 1) * length] = words[start : start + reach : wide]
+        padded = self._by_blocks(stored, back=True)
         data: bytes | bytearray = rows.strip(padded.tobytes(), self.stored_runs, self.outputs)
         if self.kept is not None:
             data = rows.restore(data, self.runs, self.kept, self.zero_points)
@@ -162,21 +161,19 @@ class Matrix:
             for lane, channel in enumerate(lanes):
                 yield start + lane, channel
 
-    def _moves(self) -> list[tuple[int, int, int, slice | None]]:
-        """Where a lane's words stand, from its first: start, end and step in the blob, and the part of the lane's own
-        row (None: all of it) that holds the same.
-        """
-        wide, taps, length = self._width, len(self.stored_runs), self._row_length
+    def _by_blocks(self, words: array[int], *, back: bool = False) -> array[int]:
+        """Rows of weights with their words ordered by input block, then tap, then group; ``back``: by tap again."""
+        length, taps = self._row_length, len(self.stored_runs)
         groups = length // max(1, taps)
         if not self.block or self.block >= groups:
-            return [(0, wide * (length - 1) + 1, wide, None)]
-        moves: list[tuple[int, int, int, slice | None]] = []
-        for group in range(groups):
-            block, inside = divmod(group, self.block)
-            many = min(self.block, groups - block * self.block)
-            first = wide * (block * self.block * taps + inside)
-            moves.append((first, first + wide * many * (taps - 1) + 1, wide * many, slice(group, length, groups)))
-        return moves
+            return words
+        blocks = (range(first, min(first + self.block, groups)) for first in range(0, groups, self.block))
+        order = (tap * groups + group for block in blocks for tap in range(taps) for group in block)
+        moved = array("I", bytes(4 * len(words)))
+        for stored, plain in enumerate(order):
+            here, there = (plain, stored) if back else (stored, plain)
+            moved[here::length] = words[there::length]
+        return moved
 
     def _filler(self) -> array[int]:
         """The row of a lane that only fills up."""
