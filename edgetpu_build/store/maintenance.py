@@ -76,13 +76,14 @@ class _Entry:
 
 def stats(store: Store) -> Stats:
     """Count what is there. Changes nothing, takes no lock, never fails."""
-    records, blobs = list(_records(store)), _sizes(store, "cas")
-    uses = [entry.used for entry in records if entry.used != USELESS]
+    records, blobs = _found(store, "ac"), _found(store, "cas")
+    now = store.clock()
+    uses = [there.st_mtime for there in records.values() if there.st_mtime <= now]
     return Stats(
         folder=store.folder,
         records=len(records),
         blobs=len(blobs),
-        bytes=sum(entry.size for entry in records) + sum(blobs.values()),
+        bytes=sum(there.st_size for there in (*records.values(), *blobs.values())),
         limit=store.limit,
         quarantined=len(layout.scan(f"{store.root}/quarantine")),
         projects=len(layout.scan(f"{store.root}/projects")),
@@ -106,7 +107,7 @@ def maintain(store: Store) -> Removed | None:
             return None
         files.write_atomic(mark, b"")
         os.utime(mark, (now, now))
-        if sum(sum(_sizes(store, kind).values()) for kind in layout.KINDS) > store.limit:
+        if stats(store).bytes > store.limit:
             return _prune(store, store.limit, certain=held == "held")
         return Removed(others=_sweep(store))
     return None
@@ -149,7 +150,8 @@ def verify(store: Store, *, repair: bool = False) -> Verification:
 def _prune(store: Store, limit: int, *, certain: bool) -> Removed:
     """``certain``: no other process stores anything now, so a blob without a record is a left-over at any age."""
     others = _sweep(store)
-    kept, sizes = sorted(_records(store), key=lambda entry: (-entry.used, entry.path)), _sizes(store, "cas")
+    kept = sorted(_records(store), key=lambda entry: (-entry.used, entry.path))
+    sizes = {digest: there.st_size for digest, there in _found(store, "cas").items()}
     needed = Counter(digest for entry in kept for digest in entry.blobs)
     orphans = [digest for digest in sizes if digest not in needed and (certain or _is_old(store, digest))]
     total = sum(sizes.values()) + sum(entry.size for entry in kept)
@@ -196,11 +198,11 @@ def _files(store: Store, kind: str) -> Iterator[os.DirEntry[str]]:
             yield entry
 
 
-def _sizes(store: Store, kind: str) -> dict[str, int]:
+def _found(store: Store, kind: str) -> dict[str, os.stat_result]:
     found = {}
     for entry in _files(store, kind):
         with suppress(OSError):
-            found[entry.name] = entry.stat().st_size
+            found[entry.name] = entry.stat()
     return found
 
 
