@@ -85,14 +85,19 @@ def run_inference(interpreter: Interpreter, input_data: Any) -> None:
 
 
 def invoke_with_bytes(interpreter: Interpreter, input_data: bytes) -> None:
-    """Invokes with the bytes of the first input; ValueError if they are too few."""
+    """Invokes with the bytes of the first input; ValueError if they are too few. Views of tensors stay valid."""
     details = interpreter.get_input_details()[0]
     dtype, shape = np.dtype(details["dtype"]), tuple(details["shape"])
     expected = int(np.prod(shape)) * dtype.itemsize
     if len(input_data) < expected:
         raise ValueError(f"input size={len(input_data)}, expected={expected}.")
-    interpreter.set_tensor(details["index"], np.frombuffer(input_data[:expected], dtype).reshape(shape))
-    interpreter.invoke()
+    native = interpreter._interpreter  # noqa: SLF001 invoke() refuses to run while there are views, pycoral's does not
+    try:
+        native.SetTensor(details["index"], np.frombuffer(input_data[:expected], dtype).reshape(shape))
+    except ValueError:
+        native.Invoke()  # of an interpreter without memory, only this says what is wrong
+        raise
+    native.Invoke()
 
 
 def invoke_with_membuffer(interpreter: Interpreter, buffer: int, size: int) -> None:

@@ -73,6 +73,10 @@ class Interpreter(litert.Interpreter):  # type: ignore[misc]
                 self._interpreter, simulated, plan, lambda content: litert.Interpreter(model_content=content, **options)
             )
 
+    def _native_handle(self) -> Any:
+        """What pycoral's functions take: itself where there is no native device behind it."""
+        return self if isinstance(self.device, Device) else super()._native_handle()
+
     def get_tensor_details(self, subgraph_index: int = 0) -> list[dict[str, Any]]:
         """The tensors of the file; those inside of an Edge TPU operator are nobody's business."""
         found: list[dict[str, Any]] = super().get_tensor_details(subgraph_index)
@@ -125,6 +129,10 @@ class _Attached:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._native, name)
+
+    def tensor(self, _base: Any, *arguments: Any) -> Any:
+        """A view; it keeps this alive, as LiteRT wants to notice, and the memory that it looks at."""
+        return self._native.tensor((self, self._native), *arguments)
 
     def ResizeInputTensor(self, *arguments: Any) -> None:  # noqa: N802 LiteRT's name
         self._requests = None

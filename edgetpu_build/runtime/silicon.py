@@ -35,18 +35,17 @@ class _Record(ctypes.Structure):
 
 def delegate(name: str) -> Any:
     """LiteRT's delegate for the device of that name. ValueError where the library or the device is missing."""
+    if _library() is None:
+        raise _not_loaded("the library is not installed")
     try:
         return load_delegate(LIBRARY, {"device": name} if name else {})
-    except (OSError, ValueError) as problem:
-        told = str(problem).replace("\n", " ").strip()
-        raise ModelError(
-            Diagnostic(
-                code="ETB321",
-                message=f"Failed to load delegate from {LIBRARY} ({told})",
-                hint='files made for silicon need an Edge TPU and its runtime; `compiler = "builtin"` makes files that '
-                "run on the simulated device",
-            )
-        ) from None
+    except ValueError:
+        raise _not_loaded(f"no device is called `{name}`" if name else "no device is plugged in") from None
+
+
+def _not_loaded(why: str) -> ModelError:
+    hint = 'files made for silicon need an Edge TPU; `compiler = "builtin"` makes files for the simulated device'
+    return ModelError(Diagnostic(code="ETB321", message=f"Failed to load delegate from {LIBRARY}: {why}", hint=hint))
 
 
 def devices() -> list[dict[str, str]]:
@@ -77,9 +76,14 @@ def set_verbosity(level: int) -> None:
         library.edgetpu_verbosity(level)
 
 
-@cache
 def _library() -> Any:
+    return _loaded(LIBRARY)
+
+
+@cache
+def _loaded(name: str) -> Any:
+    """None where it is not installed. LiteRT's loader must not be asked for such a one: it fails noisily."""
     try:
-        return ctypes.CDLL(LIBRARY)
+        return ctypes.CDLL(name)
     except OSError:
         return None
