@@ -45,7 +45,7 @@ def output_type(case: Case) -> Broken | None:
     passes."""
     for tensor in case.outputs:
         if tensor.type not in EIGHT_BIT:
-            return about(tensor, f"is {tensor.type}", _quantise_hint(tensor))
+            return about(tensor, f"is {tensor.type}", _type_hint(case, tensor))
     return None
 
 
@@ -119,7 +119,7 @@ def input_type(case: Case) -> Broken | None:
     data = case.data[:1] if case.kind.endswith("LSTM") else case.data
     for tensor in data:
         if tensor.type not in EIGHT_BIT:
-            return about(tensor, f"is {tensor.type}", _quantise_hint(tensor))
+            return about(tensor, f"is {tensor.type}", _type_hint(case, tensor))
     return None
 
 
@@ -134,7 +134,9 @@ def computed_weights(case: Case) -> Broken | None:
     return about(weights, "is computed at run time", "fold the computation into a constant before conversion")
 
 
-def _quantise_hint(tensor: Tensor) -> str:
+def _type_hint(case: Case, tensor: Tensor) -> str:
+    if case.kind == "CUSTOM":
+        return "a custom operator always runs on the CPU; allow it with the budget's `cpu-operators`"
     if tensor.type.startswith("FLOAT"):
         return "quantise the whole model to INT8 with a representative data set"
     return "keep this computation out of the model, or at its end"
