@@ -62,6 +62,8 @@ class Compilers:
         """Who compiles it; may start a program. Raises ETB401 to ETB403."""
         name = self.name(unit)
         if name not in self._identities:
+            if name == "builtin":
+                choose.generation(self._config.requires_compiler)  # raises if none is allowed that it can predict
             self._identities[name] = self.backend(unit).identify()
         return self._identities[name]
 

@@ -250,7 +250,7 @@ def _outside(path: str) -> bool:
 
 
 def _units(config: Config, models: list[_Model], problems: list[Diagnostic]) -> tuple[Unit, ...]:
-    generation = choose.generation(config.requires_compiler)
+    generation = _generation(config)
     groups: dict[str, tuple[GroupConfig, list[_Model]]] = {}
     for group in config.groups:
         members = _members(group, models, problems)
@@ -264,6 +264,14 @@ def _units(config: Config, models: list[_Model], problems: list[Diagnostic]) -> 
         if group.name not in units:
             units[group.name] = _group(group, members, generation)
     return tuple(units.values())
+
+
+def _generation(config: Config) -> str:
+    """What builtin would predict. That it may predict none of those allowed is told when it is asked to compile."""
+    try:
+        return choose.generation(config.requires_compiler)
+    except EdgeTpuBuildError:
+        return choose.DEFAULT_GENERATION
 
 
 def _members(group: GroupConfig, models: list[_Model], problems: list[Diagnostic]) -> list[_Model]:
