@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,28 +24,24 @@ Stat = os.stat_result
 
 _BINARY: int = getattr(os, "O_BINARY", 0)
 _NONBLOCK: int = getattr(os, "O_NONBLOCK", 0)
-_FICLONE = 0x40049409  # linux/fs.h
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PASSING = {errno.ESTALE, errno.EINTR}
 _ATTEMPTS = 5
 _T = TypeVar("_T")
 
 
-def write_atomic(
-    path: StrPath, data: bytes, *, mode: int = 0o644, twin: StrPath | None = None, durable: bool = True
-) -> bool:
+def write_atomic(path: StrPath, data: bytes, *, mode: int = 0o644, durable: bool = True) -> bool:
     """Let ``path`` hold ``data``; False, with the file untouched, if it does already. Missing folders are made.
 
-    ``mode`` is what the umask leaves of it. ``twin`` is a file known to hold the same bytes: where the file system can,
-    its blocks are shared (a reflink, so that neither can change the other; never a hard link). What is not ``durable``
-    may be empty or torn after a power cut: for memos that are checked when they are read. Raises ETB501.
+    ``mode`` is what the umask leaves of it. What is not ``durable`` may be empty or torn after a power cut: for memos
+    that are checked when they are read. Raises ETB501.
     """
     with _told("write", path, len(data)):
         if _holds(path, data):
             return False
         temp = _temp_beside(path)
         try:
-            _fill(temp, data, mode, twin, durable=durable)
+            _fill(temp, data, mode, durable=durable)
             os.replace(temp, path)
         except BaseException:
             with suppress(OSError):
@@ -65,7 +60,7 @@ def write_together(contents: Mapping[str, bytes], *, mode: int = 0o644) -> None:
         for path, data in contents.items():
             with _told("write", path, len(data)):
                 temps[path] = _temp_beside(path)
-                _fill(temps[path], data, mode, None)
+                _fill(temps[path], data, mode)
         for path in contents:
             with _told("write", path):
                 os.replace(temps[path], path)
@@ -74,12 +69,6 @@ def write_together(contents: Mapping[str, bytes], *, mode: int = 0o644) -> None:
         for temp in temps.values():
             with suppress(OSError):
                 os.unlink(temp)
-
-
-def place(source: StrPath, target: StrPath, *, mode: int = 0o644) -> bool:
-    """Let ``target`` hold the bytes of ``source``; False if it does already. Raises ETB501."""
-    data, _ = read_stable(source)
-    return write_atomic(target, data, mode=mode, twin=source)
 
 
 def read_stable(path: StrPath) -> tuple[bytes, Stat]:
@@ -115,17 +104,6 @@ def remove(path: StrPath) -> bool:
         except FileNotFoundError:
             return False
         return True
-
-
-def sync_dir(path: StrPath) -> None:
-    """Make the names in a folder survive a power cut, where the system knows how. Never fails."""
-    if sys.platform != "win32":
-        with suppress(OSError):
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
 
 
 def sweep_temps(folder: StrPath, older_than: float = DAY, *, now: float | None = None) -> int:
@@ -170,12 +148,11 @@ def _temp_beside(path: StrPath) -> str:
     return os.path.join(os.path.dirname(os.fspath(path)), f"{TEMP_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
 
 
-def _fill(temp: str, data: bytes, mode: int, twin: StrPath | None, *, durable: bool = True) -> None:
+def _fill(temp: str, data: bytes, mode: int, *, durable: bool = True) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
     fd = _in_made_folder(temp, lambda: os.open(temp, flags, mode))
     try:
-        if twin is None or not _reflink(fd, twin):
-            _write_all(fd, data)
+        _write_all(fd, data)
         if durable:
             os.fsync(fd)
     finally:
@@ -186,25 +163,6 @@ def _write_all(fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]
-
-
-def _reflink(fd: int, twin: StrPath) -> bool:
-    """Share the blocks of ``twin``; False where this file system, or this pair of them, does not know how."""
-    if not sys.platform.startswith("linux"):
-        return False
-    import fcntl
-
-    try:
-        source = os.open(twin, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.ioctl(fd, _FICLONE, source)
-    except OSError:
-        return False
-    finally:
-        os.close(source)
-    return True
 
 
 def _read(path: StrPath) -> tuple[bytes, Stat]:

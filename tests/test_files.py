@@ -9,8 +9,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edgetpu_build import files
 from edgetpu_build.errors import EdgeTpuBuildError
@@ -117,8 +115,7 @@ def test_nothing_gets_its_name_before_it_is_on_disk(tmp_path: Path, monkeypatch:
         monkeypatch.setattr(os, name, fake)
     files.write_atomic(tmp_path / "a", b"1" * 10_000)
     files.write_together({str(tmp_path / "b"): b"2", str(tmp_path / "c"): b"3"})
-    files.place(tmp_path / "a", tmp_path / "d")
-    assert moved == ["a", "b", "c", "d"]
+    assert moved == ["a", "b", "c"]
 
 
 def test_no_other_module_moves_or_syncs_files() -> None:
@@ -190,20 +187,6 @@ def test_a_read_only_file_system(tmp_path: Path) -> None:
             files.write_atomic(tmp_path / "disk" / "out", b"2")
         with pytest.raises(EdgeTpuBuildError, match="Read-only file system"):
             files.remove(tmp_path / "disk" / "out")
-
-
-@given(data=st.binary(max_size=200), old=st.none() | st.binary(max_size=200))
-def test_place_copies_and_never_links(tmp_path_factory: pytest.TempPathFactory, data: bytes, old: bytes | None) -> None:
-    folder = tmp_path_factory.mktemp("place")
-    source, target = folder / "s", folder / "t"
-    source.write_bytes(data)
-    if old is not None:
-        target.write_bytes(old)
-    assert files.place(source, target) == (old != data)
-    assert target.read_bytes() == data
-    with target.open("ab") as file:
-        file.write(b"edited in place")
-    assert source.read_bytes() == data
 
 
 def test_read_stable_gives_the_stat_of_the_bytes(tmp_path: Path) -> None:
@@ -288,11 +271,3 @@ def test_sweep_takes_old_temps_only(tmp_path: Path) -> None:
     assert files.sweep_temps(tmp_path, now=1001 + files.DAY) == 2
     assert sorted(os.listdir(tmp_path)) == [f"{files.TEMP_PREFIX}young", "model.tflite"]
     assert files.sweep_temps(tmp_path / "absent") == 0
-
-
-def test_sync_dir_never_fails(tmp_path: Path) -> None:
-    files.sync_dir(tmp_path)
-    files.sync_dir(tmp_path / "absent")
-    with failing("fsync", errno.EINVAL) as uses:
-        files.sync_dir(tmp_path)
-    assert uses == [1]

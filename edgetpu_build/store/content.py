@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from edgetpu_build import files
@@ -79,17 +78,6 @@ class Store:
             return data
         self.set_aside(path, "its content is not what its name says")
         return None
-
-    def place(self, blob: Blob, target: Path) -> bool:
-        """Let ``target`` be a copy (or reflink) of a checked blob; False if it is gone or damaged.
-
-        Raises ETB501 if ``target`` cannot be written.
-        """
-        data = self.read(blob)
-        if data is None:
-            return False
-        files.write_atomic(target, data, twin=self.blob_path(blob))
-        return True
 
     def put(self, fingerprint: str, contents: Mapping[str, bytes], facts: Mapping[str, Any]) -> Record:
         """Keep a whole unit: blobs, then record. The record is returned also when it could not be kept.
@@ -186,7 +174,7 @@ class Store:
         if not os.path.exists(f"{self.folder}/CACHEDIR.TAG"):
             with suppress(EdgeTpuBuildError):
                 for name, text in layout.SIGNPOSTS.items():
-                    files.write_atomic(f"{self.folder}/{name}", text)
+                    files.write_atomic(f"{self.folder}/{name}", text, durable=False)
 
     def _stamp(self, path: str) -> None:
         now = self.clock()

@@ -105,7 +105,7 @@ def maintain(store: Store) -> Removed | None:
     with store.locks.whole(wait=False) as held, suppress(OSError, EdgeTpuBuildError):
         if held == "busy":
             return None
-        files.write_atomic(mark, b"")
+        files.write_atomic(mark, b"", durable=False)
         os.utime(mark, (now, now))
         if stats(store).bytes > store.limit:
             return _prune(store, store.limit, certain=held == "held")

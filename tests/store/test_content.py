@@ -41,14 +41,12 @@ def healthy(store: Store) -> bool:
     return not problems(Path(store.folder))
 
 
-def test_what_is_put_is_got(store: Store, tmp_path: Path) -> None:
+def test_what_is_put_is_got(store: Store) -> None:
     assert store.get(key("a")) is None
     record = store.put(key("a"), FILES, FACTS)
     assert store.get(key("a")) == record
     assert record.facts == FACTS
     assert contents(store, record) == FILES
-    assert store.place(record.blobs[0], tmp_path / "out" / "x.tflite")
-    assert (tmp_path / "out" / "x.tflite").read_bytes() == FILES["0.tflite"]
     assert (store.counters.hits, store.counters.misses, store.counters.puts) == (1, 1, 1)
     assert healthy(store)
     assert not store.warnings
@@ -70,14 +68,6 @@ def test_equal_files_are_kept_once(store: Store) -> None:
     store.put(key("a"), {"x": b"same", "y": b"same"}, {})
     store.put(key("b"), {"z": b"same"}, {})
     assert sum(path.is_file() for path in Path(store.root, "cas").rglob("*")) == 1
-
-
-def test_an_edited_output_leaves_the_store_alone(store: Store, tmp_path: Path) -> None:
-    record = store.put(key("a"), FILES, {})
-    store.place(record.blobs[0], tmp_path / "out")
-    with (tmp_path / "out").open("r+b") as file:
-        file.write(b"EVIL")
-    assert contents(store, record) == FILES
 
 
 def test_a_blob_cannot_be_edited_by_accident(store: Store) -> None:
@@ -175,14 +165,6 @@ def test_damage_is_kept_aside_and_told_once(store: Store) -> None:
     assert store.counters.bad == 3
     assert [told.code for told in store.warnings] == ["ETB505"]
     assert len(os.listdir(f"{store.root}/quarantine")) == 3
-
-
-def test_a_place_of_a_bad_blob_leaves_the_target(store: Store, tmp_path: Path) -> None:
-    record = store.put(key("a"), FILES, {})
-    (tmp_path / "out").write_bytes(b"before")
-    flip(Path(store.blob_path(record.blobs[0])))
-    assert not store.place(record.blobs[0], tmp_path / "out")
-    assert (tmp_path / "out").read_bytes() == b"before"
 
 
 def test_a_blob_of_a_forged_size_is_not_taken(store: Store) -> None:
