@@ -78,6 +78,7 @@ def _configuration(found: Project) -> Finding:
 
 def _google(found: Project) -> Finding:
     from edgetpu_build.compiler import choose
+    from edgetpu_build.compiler.google.command import known
 
     config = found.config
     command = " ".join(config.compiler_command)
@@ -88,7 +89,10 @@ def _google(found: Project) -> Finding:
         identity = backend.identify()
     except EdgeTpuBuildError as problem:
         return _no_google(found, problem.diagnostics[0])
-    return Finding(subject="Google's compiler", state="found", text=f"`{command}`, version {identity.version}")
+    told = f"`{command}`, version {identity.version}"
+    if who := known(identity.version):
+        told += f", by itself for runtime {who.rules} and newer"
+    return Finding(subject="Google's compiler", state="found", text=told)
 
 
 def _no_google(found: Project, problem: Diagnostic) -> Finding:
@@ -148,7 +152,40 @@ def _lock(found: Project) -> Finding:
     return Finding(subject="lock", state="found", text=text.plural(len(lock.units), "unit"))
 
 
-_OF_A_PROJECT: tuple[Callable[[Project], Finding], ...] = (_builtin, _google, _hook, _uv, _lock)
+def _versions(found: Project) -> Finding:
+    """Compiler, files and runtime side by side, as in table 3 of the compiler's manual."""
+    from edgetpu_build.compiler.google import library
+
+    wanted = max((model.min_runtime_version for model in found.config.models), default=found.config.min_runtime_version)
+    parts = [f"files may ask for runtime {wanted} at most (`min-runtime-version`)"]
+    needed = _runtime_of_outputs(found)
+    parts += [f"those in the lock ask for {needed}"] if needed else []
+    name = library.find()
+    installed = library.runtime_version(name) if name else 0
+    if not installed:
+        parts.append("on devices, `pycoral.utils.edgetpu.get_runtime_version()` tells theirs")
+        return Finding(subject="runtime versions", state="found", text="; ".join(parts))
+    if installed >= (needed or wanted):
+        parts.append(f"runtime {installed} of this machine runs them")
+        return Finding(subject="runtime versions", state="found", text="; ".join(parts))
+    message = f"the runtime of this machine is {installed}, and files ask for {needed or wanted}"
+    hint = f"set `min-runtime-version = {installed}` and build again, or get a newer libedgetpu"
+    fault = _warning("ETB316", message, hint)
+    return Finding(subject="runtime versions", state="wrong", text="; ".join(parts), diagnostic=fault)
+
+
+def _runtime_of_outputs(found: Project) -> int:
+    from edgetpu_build.engine import lockfile
+
+    try:
+        lock = lockfile.read(found.root)
+    except EdgeTpuBuildError:
+        return 0
+    members = (member for unit in lock.units.values() for member in unit.members) if lock else ()
+    return int(max((member.figures.runtime_version.value or 0 for member in members), default=0))
+
+
+_OF_A_PROJECT: tuple[Callable[[Project], Finding], ...] = (_builtin, _google, _versions, _hook, _uv, _lock)
 
 
 def _runtime() -> Finding:
@@ -162,12 +199,16 @@ def _runtime() -> Finding:
 
 
 def _library() -> Finding:
-    from ctypes.util import find_library
+    from edgetpu_build.compiler.google import library
 
-    found = find_library("edgetpu")
-    if found:
-        return Finding(subject="Edge TPU runtime", state="found", text=f"`{found}`")
-    return Finding(subject="Edge TPU runtime", state="missing", text="no libedgetpu; needed to run on a device only")
+    found = library.find()
+    if not found:
+        return Finding(
+            subject="Edge TPU runtime", state="missing", text="no libedgetpu; needed to run on a device only"
+        )
+    version = library.runtime_version(found)
+    told = f"version {version}: runs files for {version} and older" if version else "which does not tell its version"
+    return Finding(subject="Edge TPU runtime", state="found", text=f"`{found}`, {told}")
 
 
 def _devices() -> Finding:

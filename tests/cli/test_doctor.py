@@ -69,3 +69,35 @@ def test_it_writes_nothing(edgetpu, project, tmp_path, own_home):
     edgetpu("doctor")
     assert [p.name for p in tmp_path.iterdir()] == ["pyproject.toml"]
     assert not list(own_home.rglob("edgetpu-build"))
+
+
+def test_versions_are_told_side_by_side(edgetpu, project, monkeypatch):
+    from edgetpu_build.compiler.google import library
+
+    project(HOOK + "[tool.edgetpu]\nmin-runtime-version = 13\n" + MODEL)
+    monkeypatch.setattr(library, "find", lambda: "libedgetpu.so.1")
+    for installed, state in ((14, "found"), (13, "found"), (12, "wrong")):
+        monkeypatch.setattr(library, "runtime_version", lambda _name, installed=installed: installed)
+        told = next(
+            f for f in edgetpu("doctor", "--format", "json").json["findings"] if f["subject"] == "runtime versions"
+        )
+        assert told["state"] == state
+        assert "runtime 13 at most" in told["text"]
+
+
+def test_googles_compiler_and_the_runtime_it_writes_for(edgetpu, project, monkeypatch, tmp_path):
+    from tests.support.standin.recording import Recording
+
+    monkeypatch.setenv("EDGETPU_BUILD_COMMAND", str(Recording(tmp_path / "standin", "15.0.340273435").program))
+    project(HOOK + "[tool.edgetpu]\n" + MODEL)
+    found = edgetpu("doctor", "--format", "json").json["findings"]
+    told = next(f["text"] for f in found if f["subject"] == "Google's compiler")
+    assert "version 15.0.340273435, by itself for runtime 13 and newer" in told
+
+
+def test_the_runtime_s_version_is_read_from_its_label():
+    from edgetpu_build.compiler.google.library import runtime_version, version_in
+
+    assert version_in("BuildLabel(COMPILER=6.3.0 20170516,DATE=redacted,TIME=redacted), RuntimeVersion(13)") == 13
+    assert version_in("") == 0
+    assert runtime_version("/no/such/library.so") == 0
