@@ -85,10 +85,16 @@ def _refuse(request: Request) -> None:
 def token(request: Request) -> int:
     """The caching token of a compile: 64 bits of its content, shared by all members and segments, never 0."""
     digest = sha256(b"caching token 1")
-    for part in (repr(request.options).encode(), *(x for source in request.sources for x in _content(source))):
+    for part in (*_asked(request.options), *(x for source in request.sources for x in _content(source))):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return int.from_bytes(digest.digest()[:8], "little") or 1
+
+
+def _asked(options: Options) -> tuple[bytes, ...]:
+    """The options; what is assumed of the device only where it decides the cut."""
+    device = f"{options.link} {options.clock}".encode()
+    return (repr(options).encode(), *((device,) if options.balance == "latency" else ()))
 
 
 def _content(source: Source) -> tuple[bytes, bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from edgetpu_build.chip.generations import Generation, generation
-from edgetpu_build.compiler import activation, capacity, parameters, placement, segmentation, wellformed
+from edgetpu_build.compiler import activation, capacity, parameters, placement, segmentation, timing, wellformed
 from edgetpu_build.compiler.activation import Activation
 from edgetpu_build.compiler.caching import Allocation, Candidate, Decision, allocate, candidate_of
 from edgetpu_build.compiler.interface import LayerResult, Options
@@ -94,7 +94,7 @@ def predict(
             placement=draft.placement,
             decisions=decisions,
             activations=draft.activations,
-            figures=replace(found, runtime_version=exact(runtime)),
+            figures=replace(found, runtime_version=exact(runtime), latency_ms=_latency(draft, decisions, options)),
             room=room,
             runtime=runtime,
             warnings=draft.warnings(),
@@ -170,6 +170,12 @@ def _figures(draft: _Draft, decisions: Sequence[Decision], allocation: Allocatio
         cpu_operators=exact(len(draft.subgraph.operators) - mapped),
         subgraphs=exact(len(draft.placement.partitions)),
     )
+
+
+def _latency(draft: _Draft, decisions: Sequence[Decision], options: Options) -> Figure:
+    device = timing.device_of(options)
+    found = timing.latencies(draft.subgraph, draft.placement.partitions, decisions, draft.activations, device)
+    return timing.figure(found, len(draft.subgraph.operators) - draft.placement.mapped)
 
 
 def _shifted(room: Figure, value: float) -> Figure:

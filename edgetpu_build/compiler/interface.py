@@ -15,6 +15,7 @@ from edgetpu_build.figure import Figures
 
 if TYPE_CHECKING:
     from edgetpu_build.compiler.text import Attempt
+    from edgetpu_build.latency.constants import Clock, Link
 
 Target = Literal["edgetpu", "simulator"]
 Balance = Literal["parameters", "latency", "profile"]
@@ -27,7 +28,8 @@ class Options:
 
     ``segments`` 1 means no split, 0 means "auto": the smallest count, up to ``max_segments``, with nothing off-chip.
     ``delegate_step`` 0 means no delegate search. ``generation`` is the compiler that builtin predicts ("16.0").
-    ``restore_metadata``: put back what Google's compiler drops; builtin drops nothing.
+    ``restore_metadata``: put back what Google's compiler drops; builtin drops nothing. ``link`` and ``clock``: the
+    device that predicted latency, and so ``balance`` "latency", assumes.
     """
 
     min_runtime_version: int = 14
@@ -39,6 +41,8 @@ class Options:
     multiple_subgraphs: bool = False
     generation: str = "16.0"
     restore_metadata: bool = False
+    link: Link = field(default="usb3", repr=False)
+    clock: Clock = field(default="max", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,9 @@ SCHEMA = 1
 
 DEFAULTS = Options()
 
+ASSUMED = ("link", "clock")
+"""Options that decide a figure, and a cut at most: no ingredients while they have their defaults."""
+
 _ONLY = {"generation": "builtin", "restore_metadata": "google"}
 """Options that only one compiler looks at."""
 
@@ -90,8 +93,8 @@ def _encoded(ingredient: Ingredient) -> bytes:
 
 def _options(identity: Identity, options: Options) -> Iterator[Ingredient]:
     for field in fields(options):
-        if matters(identity.name, field.name):
-            value = getattr(options, field.name)
+        value = getattr(options, field.name)
+        if matters(identity.name, field.name) and not (field.name in ASSUMED and value == field.default):
             yield Ingredient(tag_of(field.name), value if isinstance(value, tuple) else (str(value),))
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from edgetpu_build.compiler import choose
 from edgetpu_build.compiler.interface import Options
-from edgetpu_build.config.model import Budget, CompilerChoice, Config, GroupConfig, ModelConfig
+from edgetpu_build.config.model import Budget, CompilerChoice, Config, DeviceConfig, GroupConfig, ModelConfig
 from edgetpu_build.engine.tree import Tree, WorkTree, is_pattern
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, error, warning
 
@@ -258,11 +258,11 @@ def _units(config: Config, models: list[_Model], problems: list[Diagnostic]) -> 
     units: dict[str, Unit] = {}
     for model in models:
         if model.name not in groups:
-            units[model.name] = _single(model, generation, problems)
+            units[model.name] = _single(model, config.device, generation, problems)
             continue
         group, members = groups[model.name]
         if group.name not in units:
-            units[group.name] = _group(group, members, generation)
+            units[group.name] = _group(group, members, config.device, generation)
     return tuple(units.values())
 
 
@@ -287,7 +287,7 @@ def _members(group: GroupConfig, models: list[_Model], problems: list[Diagnostic
     return found
 
 
-def _single(model: _Model, generation: str, problems: list[Diagnostic]) -> Unit:
+def _single(model: _Model, device: DeviceConfig, generation: str, problems: list[Diagnostic]) -> Unit:
     own, segments = model.config, model.segments
     if own.balance == "profile":
         text = '`balance = "profile"` needs a profiler, which this version does not have yet'
@@ -307,6 +307,8 @@ def _single(model: _Model, generation: str, problems: list[Diagnostic]) -> Unit:
             multiple_subgraphs=own.multiple_subgraphs,
             restore_metadata=own.restore_metadata,
             generation=generation,
+            link=device.link,
+            clock=device.clock,
         ),
         compiler=own.compiler,
         timeout=own.timeout,
@@ -315,7 +317,7 @@ def _single(model: _Model, generation: str, problems: list[Diagnostic]) -> Unit:
     )
 
 
-def _group(group: GroupConfig, members: list[_Model], generation: str) -> Unit:
+def _group(group: GroupConfig, members: list[_Model], device: DeviceConfig, generation: str) -> Unit:
     first = members[0].config
     return Unit(
         name=group.name,
@@ -326,6 +328,8 @@ def _group(group: GroupConfig, members: list[_Model], generation: str) -> Unit:
             multiple_subgraphs=first.multiple_subgraphs,
             restore_metadata=first.restore_metadata,
             generation=generation,
+            link=device.link,
+            clock=device.clock,
         ),
         compiler=group.compiler,
         timeout=group.timeout,

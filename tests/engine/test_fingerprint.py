@@ -23,6 +23,8 @@ FLIPPED = {
     "multiple_subgraphs": True,
     "generation": "15.0",
     "restore_metadata": True,
+    "link": "pcie",
+    "clock": "std",
 }
 
 
@@ -34,6 +36,10 @@ def key(identity: Identity = BUILTIN, options: Options | None = None, inputs: tu
 def test_every_option_counts(name: str) -> None:
     identity = GOOGLE if name == "restore_metadata" else BUILTIN
     assert key(identity, replace(Options(), **{name: FLIPPED[name]})) != key(identity)
+
+
+def test_what_is_assumed_of_the_device_is_no_ingredient_while_nobody_says_otherwise() -> None:
+    assert not {"link", "clock"} & {part.tag for part in ingredients(BUILTIN, Options(), (ONE,))}
 
 
 def test_options_that_a_compiler_does_not_look_at_do_not_count() -> None:
