@@ -20,7 +20,7 @@ HELP = "Show what is in a .tflite or compiled file, or how two differ"
 
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a model or a compiled file")
-    parser.add_argument("other", nargs="?", metavar="FILE2", help="what to compare it with")
+    parser.add_argument("others", nargs="*", metavar="FILE2", help="what to compare it with; several are shown in turn")
 
 
 def run(args: Namespace) -> int:
@@ -28,14 +28,18 @@ def run(args: Namespace) -> int:
     from edgetpu_build.report import inspect as report
 
     view = View.of(args)
-    files = [read(path) for path in (args.file, args.other) if path is not None]
+    files = [read(path) for path in (args.file, *args.others)]
     style = output.style(view, sys.stdout)
     more = {}
     if len(files) == 2:
-        text = report.human_differences(files[0], files[1], style)
+        blocks = [report.human_differences(files[0], files[1], style)]
         more["differences"] = report.differences_json(inspection.differences(files[0], files[1]))
     else:
-        text = report.human(files[0], style)
+        blocks = [report.human(found, style) for found in files]
+    if len(files) > 1:
+        blocks.append(report.human_tokens(files))
+        more["shared_tokens"] = report.tokens_json(files)
+    text = "\n\n".join(filter(None, blocks))
     warnings = [warning for found in files for warning in found.warnings]
     return output.answer(view, NAME, text, units=[report.to_json(files)], diagnostics=warnings, **more)
 

@@ -7,13 +7,13 @@ model are the forecast of the builtin compiler.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgetpu_build.compiler.artifact import CUSTOM_OPERATOR, Program, program
 from edgetpu_build.compiler.interface import LayerResult, OperatorResult, Options, Target
-from edgetpu_build.compiler.package import Package, decode
+from edgetpu_build.compiler.package import Layer, Package, decode
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError
 from edgetpu_build.figure import UNKNOWN, Figure, Figures, exact
 from edgetpu_build.tflite.model import Model, Operator, Subgraph, Tensor
@@ -94,6 +94,15 @@ def differences(before: Inspection, after: Inspection) -> tuple[Difference, ...]
     names = [*first, *(name for name in second if name not in first)]
     pairs = ((name, first.get(name, ""), second.get(name, "")) for name in names)
     return tuple(Difference(what=name, before=old, after=new) for name, old, new in pairs if old != new)
+
+
+def shared_tokens(files: Iterable[Inspection]) -> dict[int, tuple[str, ...]]:
+    """Caching tokens that several files have, and those files: they keep their parameters on the chip side by side."""
+    users: dict[int, dict[str, None]] = {}
+    for found in files:
+        for executable in (e for compiled in found.compiled for e in compiled.package.executables if e.token):
+            users.setdefault(executable.token, {})[found.label] = None
+    return {token: tuple(labels) for token, labels in users.items() if len(labels) > 1}
 
 
 def shape(tensor: Tensor) -> str:
@@ -255,7 +264,16 @@ def _package_facts(package: Package) -> dict[str, str]:
         facts[f"{executable.type} token"] = token(executable.token)
         facts[f"{executable.type} parameters"] = sha256(executable.parameters).hexdigest()[:16]
         facts[f"{executable.type} instructions"] = f"{sum(map(len, executable.instructions))} B"
+        facts[f"{executable.type} estimated cycles"] = str(executable.estimated_cycles or "not told")
+        for side, layers in (("input", executable.inputs), ("output", executable.outputs)):
+            facts |= {f"{executable.type} {side} {i}": layer_text(layer) for i, layer in enumerate(layers)}
     return facts
+
+
+def layer_text(layer: Layer) -> str:
+    """An input or output of the chip: shape, type and the bytes that it takes there."""
+    quantization = f", scale {layer.scale:.6g}, zero point {layer.zero_point}" if layer.scale else ""
+    return f"{layer.name} {'x'.join(map(str, layer.shape))} {layer.data_type}, {layer.size} B{quantization}"
 
 
 def token(value: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from edgetpu_build.compiler import inspection
 from edgetpu_build.compiler.inspection import Compiled, Difference, Inspection
 from edgetpu_build.compiler.interface import OperatorResult
+from edgetpu_build.compiler.package import Layer
 from edgetpu_build.engine.outcome import Output
 from edgetpu_build.report import json_form, text
 from edgetpu_build.report.style import PLAIN, Style, pad, printable, shorten, width
@@ -34,6 +35,19 @@ def human_differences(before: Inspection, after: Inspection, style: Style = PLAI
         return "the files are identical" if same else "the files differ in bytes, but in nothing that can be told"
     rows = [("", printable(before.label), printable(after.label)), *((d.what, d.before, d.after) for d in found)]
     return "\n".join(_columns(rows, style, right=(False, False, False)))
+
+
+def human_tokens(files: Sequence[Inspection]) -> str:
+    """Which of several files were compiled to share the chip's memory."""
+    return "\n".join(
+        f"caching token {inspection.token(token)}: shared by {', '.join(map(printable, labels))}"
+        for token, labels in inspection.shared_tokens(files).items()
+    )
+
+
+def tokens_json(files: Sequence[Inspection]) -> list[dict[str, Any]]:
+    shared = inspection.shared_tokens(files)
+    return [{"token": inspection.token(token), "files": list(labels)} for token, labels in shared.items()]
 
 
 def to_json(files: Sequence[Inspection]) -> dict[str, Any]:
@@ -88,13 +102,23 @@ def _package(compiled: Compiled, style: Style) -> str:
     title += f"needs runtime {package.min_runtime_version} or newer"
     if any(character.isdigit() for character in package.compiler_version):  # 16.0 writes "cl/" and nothing else
         title += f", by {printable(package.compiler_version)}"
-    rows = [("executable", "parameters", "instructions", "token")]
+    rows = [("executable", "parameters", "instructions", "cycles", "token")]
     for e in package.executables:
-        instructions = text.size(sum(map(len, e.instructions)))
-        rows.append((e.type, text.size(len(e.parameters)), instructions, inspection.token(e.token)))
-    lines = [style.paint(title, "bold"), *_columns(rows, style, right=(False, True, True, False))]
+        instructions, cycles = text.size(sum(map(len, e.instructions))), f"{e.estimated_cycles or ''}"
+        rows.append((e.type, text.size(len(e.parameters)), instructions, cycles, inspection.token(e.token)))
+    lines = [style.paint(title, "bold"), *_columns(rows, style, right=(False, True, True, True, False))]
     lines.append(f"{text.size(package.cached_bytes)} cached on the chip, {text.size(package.streamed_bytes)} streamed")
-    return "\n".join([*lines, *_program(compiled, style)])
+    return "\n".join([*lines, *_layers(compiled), *_program(compiled, style)])
+
+
+def _layers(compiled: Compiled) -> list[str]:
+    """What goes into the chip and comes out of it."""
+    return [
+        f"{side:<6} {printable(inspection.layer_text(layer))}"
+        for e in compiled.package.executables
+        for side, layers in (("input", e.inputs), ("output", e.outputs))
+        for layer in layers
+    ]
 
 
 def _program(compiled: Compiled, style: Style) -> list[str]:
@@ -223,9 +247,24 @@ def _package_json(compiled: Compiled) -> dict[str, Any]:
                 "token": inspection.token(e.token) if e.token else None,
                 "scratch_bytes": e.scratch_size,
                 "estimated_cycles": e.estimated_cycles,
+                "narrow_memory_bytes_per_tile": e.narrow_memory,
+                "input_layers": [_layer_json(layer) for layer in e.inputs],
+                "output_layers": [_layer_json(layer) for layer in e.outputs],
             }
             for e in package.executables
         ],
+    }
+
+
+def _layer_json(layer: Layer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "shape": list(layer.shape),
+        "size": layer.size,
+        "data_type": layer.data_type,
+        "scale": layer.scale,
+        "zero_point": layer.zero_point,
+        "executions": layer.executions,
     }
 
 

@@ -68,3 +68,38 @@ def test_neither_folders_nor_pipes_are_read(edgetpu, tmp_path):
         run = edgetpu("inspect", str(path))
         assert run.code == 2
         assert "is not a regular file" in run.err
+
+
+def compiled(tmp_path, name, token):
+    from tests.support.standin.recording import compiled as by_google
+
+    path = tmp_path / name
+    path.write_bytes(by_google(models.conv_net(), cached=4096, streamed=64, token=token))
+    return str(path)
+
+
+def test_a_file_of_google_s_compiler(edgetpu, tmp_path):
+    run = edgetpu("inspect", compiled(tmp_path, "a.tflite", 7))
+    assert "input  input 1x8x8x3 FIXED_POINT8, 192 B" in run.out
+    assert "4.0 KiB cached on the chip, 64 B streamed" in run.out
+    assert "0000000000000007" in run.out
+
+
+def test_files_that_share_a_token_are_named(edgetpu, tmp_path):
+    paths = [compiled(tmp_path, f"{name}.tflite", token) for name, token in (("a", 7), ("b", 7), ("c", 8))]
+    line = f"caching token 0000000000000007: shared by {paths[0]}, {paths[1]}"
+    assert line in edgetpu("inspect", *paths).out
+    assert line in edgetpu("inspect", *paths[:2]).out
+    assert "caching token" not in edgetpu("inspect", *paths[1:]).out
+    found = edgetpu("inspect", *paths, "--format", "json").json
+    assert found["shared_tokens"] == [{"token": "0000000000000007", "files": paths[:2]}]
+    executable = found["units"][0]["members"][0]["packages"][0]["executables"][0]
+    assert executable["input_layers"][0]["shape"] == [1, 8, 8, 3]
+
+
+def test_two_compiles_that_differ_in_their_token(edgetpu, tmp_path):
+    run = edgetpu("inspect", compiled(tmp_path, "a.tflite", 7), compiled(tmp_path, "b.tflite", 8), "--format", "json")
+    assert [d["what"].rpartition(": ")[2] for d in run.json["differences"]] == [
+        "EXECUTION_ONLY token",
+        "PARAMETER_CACHING token",
+    ]
