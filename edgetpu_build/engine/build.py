@@ -125,7 +125,7 @@ def run(project: Project, names: Sequence[str], mode: Mode, *, jobs: int = 0, sa
     if mode.writes:
         sweep(project.root, new.files)
         index.save()
-        _remember(project, planned, outcome, whole=not names, now_ns=now_ns)
+        _remember(project, planned, outcome, index, whole=not names)
     return outcome
 
 
@@ -266,14 +266,14 @@ def _judged(
         yield replace(outcome, diagnostics=tuple(told.at(unit=unit.name) for told in found))
 
 
-def _remember(project: Project, planned: Plan, outcome: Outcome, *, whole: bool, now_ns: int) -> None:
+def _remember(project: Project, planned: Plan, outcome: Outcome, index: StatIndex, *, whole: bool) -> None:
     """Let the next plain build be answered at once, if this one has nothing to say and looked at everything."""
     good = all(unit.state in ("fresh", "cached", "compiled") for unit in outcome.units)
     if outcome.has_news or not good or not whole or noop.switched(project.env):
         statindex.forget(project, "build")
         return
     paths = [*outcome.paths, *planned.folders, builtin_path()]
-    statindex.remember(project, "build", paths, units=len(outcome.units), now_ns=now_ns)
+    statindex.remember(project, "build", paths, index, units=len(outcome.units))
 
 
 def _one_at_a_time(say: Progress) -> Progress:

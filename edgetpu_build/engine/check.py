@@ -74,7 +74,7 @@ def _remember(project: Project, index: StatIndex, planned: Plan, outcome: Outcom
         statindex.forget(project, "check")
     else:
         paths = [*outcome.paths, *planned.folders]
-        statindex.remember(project, "check", paths, units=len(outcome.units), now_ns=index.now_ns)
+        statindex.remember(project, "check", paths, index, units=len(outcome.units))
 
 
 def _worktree(project: Project) -> _Scene:

@@ -10,12 +10,12 @@ gives up at the first line that it does not expect.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 Table = dict[str, Any]
 CONFLICT = ("<<<<<<< ", ">>>>>>> ", "=======")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
-_SPECIAL = frozenset('"\\')
 _SPECIAL_IN_ARRAY = frozenset("\\[]{}#'")
 _DEPTHS = {  # of each table that we write: how deep it lies, and whether it is one of a list
     "unit": (1, True),
@@ -108,13 +108,20 @@ def _pair(line: str) -> tuple[str, Any]:
     return key, _scalar(value) if value[0] != "[" else _array(value)
 
 
+@lru_cache(maxsize=64)
 def _is_key(key: str) -> bool:
     return key not in _NESTED and key.isascii() and key.replace("-", "").replace("_", "").isalnum()
 
 
 def _scalar(value: str) -> str | int | float | bool:
     inner = value[1:-1]
-    if value[0] == '"' == value[-1] and len(value) > 1 and inner.isprintable() and not _SPECIAL & set(inner):
+    if (
+        value[0] == '"' == value[-1]
+        and len(value) > 1
+        and "\\" not in value
+        and '"' not in inner
+        and inner.isprintable()
+    ):
         return inner
     if value.isascii() and value.isdecimal() and (value[0] != "0" or value == "0"):
         return int(value)

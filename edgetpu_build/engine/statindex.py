@@ -34,12 +34,14 @@ class StatIndex:
     """The digests of one project's files. ``now_ns``: when this run started looking, nanoseconds since 1970.
 
     ``trust`` False: every file is read once, whatever is remembered of it. ``hashed`` counts the files that were read.
+    ``stats`` is what each file looked like when its content was known last.
     """
 
     stands_for_models = False
 
     def __init__(self, root: str, folder: str, now_ns: int, *, trust: bool = True) -> None:
         self.root, self.now_ns, self.hashed = root, now_ns, 0
+        self.stats: dict[str, os.stat_result] = {}
         self._file = os.path.join(folder, "digests")
         self._known = _load(self._file, root, now_ns) if trust else {}
         self._fresh: dict[str, tuple[Stamps, str]] = {}
@@ -47,13 +49,14 @@ class StatIndex:
 
     def digest(self, path: str) -> tuple[str, int] | None:
         """SHA-256 and size of a file (relative path); None if there is none. Raises ETB501 if it cannot be read."""
-        full = os.path.join(self.root, path)
+        full = self._at(path)
         try:
             found = os.stat(full)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:
             return self._read(path, full)
+        self.stats[path] = found
         stamps = stamps_of(found)
         known = self._fresh.get(path) or self._known.get(path)
         if known is None or known[0] != stamps:
@@ -63,10 +66,11 @@ class StatIndex:
 
     def read(self, path: str) -> bytes:
         """The content of a file. Raises ETB501."""
-        return files.read_stable(os.path.join(self.root, path))[0]
+        return files.read_stable(self._at(path))[0]
 
     def note(self, path: str, sha256: str, stat: os.stat_result) -> None:
         """Remember the digest of what was just read or written, good for this run; for later ones if not racy."""
+        self.stats[path] = stat
         self._fresh[path] = (stamps_of(stat), sha256)
 
     def save(self) -> None:
@@ -82,6 +86,9 @@ class StatIndex:
         ]
         with suppress(EdgeTpuBuildError):
             files.write_atomic(self._file, b"\n".join(lines), durable=False)
+
+    def _at(self, path: str) -> str:
+        return path if path[:1] == "/" else f"{self.root}/{path}"
 
     def _read(self, path: str, full: str) -> tuple[str, int]:
         data, found = files.read_stable(full)
@@ -100,12 +107,13 @@ def is_racy(stamps: Stamps, now_ns: int) -> bool:
     return max(stamps[0], stamps[3]) >= now_ns - RACY_NS
 
 
-def remember(project: Project, question: str, paths: Iterable[str], *, units: int, now_ns: int) -> None:
-    """Let the next plain `build` or `check` be answered at once if these files are as they were at ``now_ns`` still."""
-    root, names = os.fsencode(project.root), [os.fsencode(path) for path in paths]
+def remember(project: Project, question: str, paths: Iterable[str], index: StatIndex, *, units: int) -> None:
+    """Let the next plain `build` or `check` be answered at once if these files are still as they were looked at."""
+    root, paths = os.fsencode(project.root), list(paths)
+    names = list(map(os.fsencode, paths))
     with suppress(OSError, EdgeTpuBuildError):
-        stats = [os.stat(os.path.join(root, name)) for name in names]
-        racy = max(max(found.st_mtime_ns, found.st_ctime_ns) for found in stats) >= now_ns - RACY_NS
+        stats = [index.stats.get(path) or os.stat(os.path.join(project.root, path)) for path in paths]
+        racy = max(max(found.st_mtime_ns, found.st_ctime_ns) for found in stats) >= index.now_ns - RACY_NS
         head = [noop.MAGIC, __version__.encode(), root, b"racy" if racy else b"settled", b"%d" % noop.fold(stats)]
         if not any(b"\n" in name for name in names):
             data = b"\n".join([*head, noop.summary(units).encode(), *names])
