@@ -25,4 +25,9 @@ def run(args: Namespace) -> int:
     outcome = check(found, args.names, staged=args.staged, base=args.base)
     if whole:
         quick.remember(root, found.env, outcome, before)
-    return output.outcome(project.view(args, found), outcome)
+    view = project.view(args, found)
+    if view.json:
+        from edgetpu_build.engine.placement import with_operators
+
+        outcome = with_operators(found, outcome)
+    return output.outcome(view, outcome)
