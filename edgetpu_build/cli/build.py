@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from edgetpu_build.cli import output, project
 from edgetpu_build.cli.options import usage_error, whole
+
+if TYPE_CHECKING:
+    from edgetpu_build.cli.output import View
+    from edgetpu_build.engine.outcome import Outcome
+    from edgetpu_build.engine.project import Project
 
 NAME = "build"
 HELP = "Bring compiled models, budgets and edgetpu.lock up to date"
@@ -22,12 +30,18 @@ def configure(parser: ArgumentParser) -> None:
     going.add_argument("--fail-fast", action="store_true", help="stop at the first unit that fails")
     going.add_argument("--keep-going", action="store_true", help="try every unit (the default)")
     parser.add_argument("--explain", action="store_true", help="say why each unit was or was not built")
+    parser.add_argument("--compare", action="store_true", help="also say where builtin and Google's compiler differ")
+    parser.add_argument("--contribute", metavar="FILE", help="with --compare: write it as facts, to be sent to us")
     parser.add_argument("--dry-run", action="store_true", help="say what would be built; write nothing")
 
 
 def run(args: Namespace) -> int:
     if args.force and args.frozen:
         raise usage_error("`--force` and `--frozen` exclude each other", "`--frozen` compiles nothing")
+    if args.contribute is not None and not args.compare:
+        raise usage_error("`--contribute` needs `--compare`", "add `--compare`")
+    if args.compare and (args.dry_run or args.frozen):
+        raise usage_error("`--compare` compiles, which `--dry-run` and `--frozen` exclude", "leave one out")
     found = project.load(args)
     view = project.view(args, found)
     from edgetpu_build.engine.build import build
@@ -44,7 +58,26 @@ def run(args: Namespace) -> int:
             dry_run=args.dry_run,
             progress=progress.unit,
         )
+    if args.compare:
+        return _compared(args, view, found, outcome)
     return output.outcome(view, outcome, explain=args.explain)
+
+
+def _compared(args: Namespace, view: View, found: Project, outcome: Outcome) -> int:
+    from edgetpu_build.engine.compare import compare
+    from edgetpu_build.report import comparison
+
+    with closing(output.progress(view)) as progress:
+        both = compare(found, args.names, say=progress.unit)
+    if args.contribute is not None:
+        from edgetpu_build import files
+
+        files.write_atomic(args.contribute, comparison.contribution(both).encode())
+    outcome = replace(outcome, diagnostics=(*outcome.diagnostics, *both.failures))
+    code = output.outcome(view, outcome, explain=args.explain, comparison=comparison.to_json(both))
+    if not view.json and not view.quiet and both.members:
+        output.emit(comparison.human(both, output.style(view, sys.stdout)))
+    return code
 
 
 def jobs(value: str) -> int:

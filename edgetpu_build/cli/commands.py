@@ -53,7 +53,6 @@ COMMANDS: tuple[Command, ...] = (
         "Bring compiled models, budgets and edgetpu.lock up to date",
         "project",
         later_options=(
-            ("--compare", "build with both compilers and compare"),
             ("--report", "write an HTML report"),
             ("--executor", "compile elsewhere than in local processes"),
         ),
@@ -79,12 +78,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "compile", "Compile models without a project, with edgetpu_compiler's options", "single", google_style=True
     ),
+    Command("run", "Run a compiled model, or its segments, on a simulated or real device", "single"),
     Command("init", "Write [tool.edgetpu] into pyproject.toml", "setup"),
     Command("add", "Add models to [tool.edgetpu]", "setup"),
     Command("doctor", "Say what was found, what is missing and what to do", "setup"),
     Command("cache", "Show, prune, clear or verify the store", "setup"),
     Command("schema", "Print the JSON Schema of [tool.edgetpu]", "setup"),
-    Command("run", "One inference on a simulated or real device", "later", later=True),
     Command("bench", "Latency per operator and segment", "later", later=True),
     Command("simulate", "A workload over several devices", "later", later=True),
     Command("partition", "Cut a model by measured latency", "later", later=True),

@@ -40,12 +40,12 @@ class View:
         return self.format == "json"
 
 
-def outcome(view: View, outcome: Outcome, *, explain: bool = False) -> int:
-    """The answer of build, check and verify."""
+def outcome(view: View, outcome: Outcome, *, explain: bool = False, **more: Any) -> int:
+    """The answer of build, check and verify; ``more``: further keys for a program."""
     if view.json:
         from edgetpu_build.report import json_form
 
-        emit_json(json_form.outcome_report(outcome))
+        emit_json(json_form.outcome_report(outcome, **more))
         return outcome.exit_code
     if view.format == "markdown":
         from edgetpu_build.report import markdown
