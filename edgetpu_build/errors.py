@@ -40,6 +40,7 @@ CATALOGUE: dict[str, str] = {
     "ETB213": "not available in this version",
     "ETB214": "usage",
     "ETB215": "extra not installed",
+    "ETB216": "input does not fit",
     # 3: a model cannot be compiled
     "ETB301": "not a TensorFlow Lite model",
     "ETB302": "model is damaged",

@@ -96,6 +96,14 @@ PAGES: dict[str, tuple[str, str]] = {
         "The command line cannot be understood: an unknown command or option, or a value that is not allowed.",
         "`edgetpu-build COMMAND --help` shows what there is.",
     ),
+    "ETB215": (
+        "The command needs a package that is not installed with edgetpu-build itself.",
+        "Install the extra that the hint names, such as `pip install 'edgetpu-build[runtime]'`.",
+    ),
+    "ETB216": (
+        "What was given as a model's input cannot be read, or has another shape or type than the model takes.",
+        "`edgetpu-build inspect FILE` shows the model's inputs; save an array of that shape as .npy.",
+    ),
     "ETB301": ("The file is not a TensorFlow Lite model.", "Export the model as .tflite; check how it was copied."),
     "ETB302": (
         "The file starts like a TensorFlow Lite model but an offset or a size in it leads nowhere.",
@@ -157,6 +165,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "ETB320": (
         "The file holds fields of a newer TensorFlow Lite schema, which would be lost if it were rewritten.",
         "Convert with the TensorFlow or LiteRT version that the message allows, or upgrade edgetpu-build.",
+    ),
+    "ETB321": (
+        "The runtime, simulated or real, does not take the compiled file or the device; the message is its own text.",
+        "Compile for the runtime that the device has, and name a device that there is.",
     ),
     "ETB401": (
         "Google's compiler is asked for and was not found.",

@@ -35,7 +35,9 @@ def constants(program: Program, blobs: Blobs) -> dict[int, bytes | memoryview]:
 
 
 def size_of(tensor: Tensor) -> int:
-    """Bytes of a tensor's elements."""
+    """Bytes of a tensor's elements; RuntimeError for a type that has no fixed size."""
+    if tensor.type not in ELEMENT_BITS:
+        raise _damaged(f"tensor `{tensor.name}` has the type {tensor.type}")
     return (prod(tensor.shape) * ELEMENT_BITS[tensor.type] + 7) // 8
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from edgetpu_build.runtime.device import Device
+from edgetpu_build.runtime.refusal import not_loaded
 
 PLUGGED = 8
 LIBRARY = "libedgetpu.so.1"
@@ -38,9 +39,7 @@ def find(name: str | Device | None = None) -> Device:
         if number < len(fitting):
             return fitting[number]
     known = ", ".join(f"`:{number}` ({device.type})" for number, device in enumerate(_devices)) or "none"
-    raise ValueError(
-        f"Failed to load delegate from {LIBRARY}\nno simulated Edge TPU is called `{name}`; known: {known}"
-    )
+    raise not_loaded(LIBRARY, f"no simulated Edge TPU is called `{name}`", f"there are {known}", code="ETB214")
 
 
 plug(

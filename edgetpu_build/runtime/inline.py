@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from edgetpu_build.compiler.artifact import Program
 from edgetpu_build.runtime.constants import size_of
-from edgetpu_build.runtime.refusal import unprepared
+from edgetpu_build.runtime.refusal import refuse, unprepared
 from edgetpu_build.tflite import schema
 from edgetpu_build.tflite.flatbuffer import Table
 from edgetpu_build.tflite.model import Model, Operator, Tensor
@@ -37,7 +37,12 @@ class Inlined:
 
 
 def inline(model: Model, programs: Mapping[int, Program]) -> Inlined:
-    """``programs``: what takes the place of which operator of the first subgraph."""
+    """``programs``: what takes the place of which operator of the first subgraph.
+
+    RuntimeError where a program does not fit its operator, or either holds what this version does not know.
+    """
+    if model.unknown:
+        raise refuse(f"the file holds what this version does not know: {', '.join(model.unknown)}", code="ETB320")
     draft = _Draft(model)
     for index, operator in enumerate(model.main.operators):
         if index in programs:
@@ -82,6 +87,8 @@ class _Draft:
     def _check(self, operator: Operator, program: Program) -> None:
         """The file's tensors must be those that the program takes and gives."""
         main = program.model.main
+        if program.model.unknown:
+            raise unprepared(f"its program holds what this version does not know: {', '.join(program.model.unknown)}")
         if len(main.outputs) > len(operator.outputs):
             raise unprepared("Execuable has more outputs than TfLite node.")
         for what, theirs, ours in (

@@ -25,7 +25,7 @@ from edgetpu_build.runtime.device import Device
 from edgetpu_build.runtime.inline import Inlined, inline
 from edgetpu_build.runtime.memory import Contents
 from edgetpu_build.runtime.package import Package, register
-from edgetpu_build.runtime.refusal import DeviceError, ModelError, refuse
+from edgetpu_build.runtime.refusal import ModelError, refuse
 from edgetpu_build.runtime.silicon import Silicon, delegate
 from edgetpu_build.tflite.model import Model
 from edgetpu_build.tflite.reader import read
@@ -234,7 +234,7 @@ def _as_litert_s() -> Iterator[None]:
     """Makes our errors those that an application of LiteRT expects."""
     try:
         yield
-    except (ModelError, DeviceError):
+    except (ValueError, RuntimeError):
         raise
     except EdgeTpuBuildError as problem:
         raise ModelError(*problem.diagnostics) from problem

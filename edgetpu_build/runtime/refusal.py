@@ -13,12 +13,20 @@ class ModelError(EdgeTpuBuildError, ValueError):
     """The file is no model, or damaged: LiteRT raises ValueError for it."""
 
 
+class NoDeviceError(EdgeTpuBuildError, ValueError):
+    """There is no such device, or no library for it: what loading libedgetpu's delegate raises then."""
+
+
 class DeviceError(EdgeTpuBuildError, RuntimeError):
     """The runtime or the device will not do it: LiteRT raises RuntimeError for it."""
 
 
 def refuse(message: str, hint: str = "", *, code: str = "ETB321") -> DeviceError:
     return DeviceError(Diagnostic(code=code, message=message, hint=hint))
+
+
+def not_loaded(library: str, why: str, hint: str, *, code: str = "ETB321") -> NoDeviceError:
+    return NoDeviceError(Diagnostic(code=code, message=f"Failed to load delegate from {library}: {why}", hint=hint))
 
 
 def unprepared(message: str, hint: str = "", *, code: str = "ETB321") -> DeviceError:

@@ -12,10 +12,10 @@ from typing import Any
 
 from ai_edge_litert.interpreter import load_delegate
 
-from edgetpu_build.errors import Diagnostic
-from edgetpu_build.runtime.refusal import ModelError, refuse
+from edgetpu_build.runtime.refusal import not_loaded, refuse
 
 LIBRARY = {"darwin": "libedgetpu.1.dylib", "win32": "edgetpu.dll"}.get(sys.platform, "libedgetpu.so.1")
+_HINT = 'files made for silicon need an Edge TPU; `compiler = "builtin"` makes files for the simulated device'
 _TYPES = ("pci", "usb")
 
 
@@ -36,16 +36,12 @@ class _Record(ctypes.Structure):
 def delegate(name: str) -> Any:
     """LiteRT's delegate for the device of that name. ValueError where the library or the device is missing."""
     if _library() is None:
-        raise _not_loaded("the library is not installed")
+        raise not_loaded(LIBRARY, "the library is not installed", _HINT)
     try:
         return load_delegate(LIBRARY, {"device": name} if name else {})
     except ValueError:
-        raise _not_loaded(f"no device is called `{name}`" if name else "no device is plugged in") from None
-
-
-def _not_loaded(why: str) -> ModelError:
-    hint = 'files made for silicon need an Edge TPU; `compiler = "builtin"` makes files for the simulated device'
-    return ModelError(Diagnostic(code="ETB321", message=f"Failed to load delegate from {LIBRARY}: {why}", hint=hint))
+        why = f"no device is called `{name}`" if name else "no device is plugged in"
+        raise not_loaded(LIBRARY, why, _HINT) from None
 
 
 def devices() -> list[dict[str, str]]:
