@@ -33,6 +33,7 @@ OptionValue = str | int | bool | tuple[str, ...]
 _HEAD = "# Written by edgetpu-build: what was compiled from what. Commit it; do not edit it.\n"
 _UNIT = "\n\n[[unit]]\n"
 _NAMES = tuple(field.name for field in fields(Figures))
+_FIGURES = {tag_of(name): name for name in _NAMES}
 _OPTIONS = {tag_of(option.name): option.name for option in fields(Options)}
 
 
@@ -290,7 +291,7 @@ _SEEN: dict[tuple[float, type, bool], Figure] = {}
 def _figures(table: Mapping[str, Any]) -> Figures:
     guessed: Sequence[str] = table.get("estimated", ())
     return Figures(
-        **{tag.replace("-", "_"): _figure(value, tag in guessed) for tag, value in table.items() if tag != "estimated"}
+        **{_FIGURES[tag]: _figure(value, tag in guessed) for tag, value in table.items() if tag != "estimated"}
     )
 
 

@@ -27,6 +27,10 @@ _DEPTHS = {  # of each table that we write: how deep it lies, and whether it is 
     "unit.member.segment": (3, True),
     "unit.member.segment.figures": (4, False),
 }
+_HEADERS = {
+    (f"[[{name}]]" if kept else f"[{name}]"): (name, *name.rpartition(".")[::2], depth, kept)
+    for name, (depth, kept) in _DEPTHS.items()
+}
 _NESTED = frozenset(name.rpartition(".")[2] for name in _DEPTHS)
 
 
@@ -139,10 +143,8 @@ def _array(value: str) -> list[Any]:
 
 
 def _open(line: str, path: list[tuple[str, Table]]) -> Table:
-    name = line.strip("[]")
-    owner, _, key = name.rpartition(".")
-    depth, kept = _DEPTHS[name]
-    if path[depth - 1][0] != owner or line != (f"[[{name}]]" if kept else f"[{name}]"):
+    name, owner, key, depth, kept = _HEADERS[line]
+    if path[depth - 1][0] != owner:
         raise ValueError(line)
     parent = path[depth - 1][1]
     table: Table = {}

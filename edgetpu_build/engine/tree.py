@@ -36,7 +36,7 @@ class WorkTree:
 
     def kind(self, path: str) -> Found:
         try:
-            mode = os.stat(os.path.join(self.root, path)).st_mode
+            mode = os.stat(self._at(path)).st_mode
         except (FileNotFoundError, NotADirectoryError):
             return "missing"
         except (OSError, ValueError):
@@ -49,11 +49,14 @@ class WorkTree:
         return sorted(set(self._walk("", pattern.split("/"))))
 
     def leaves(self, path: str) -> bool:
-        full = os.path.join(self.root, path)
-        folder = os.path.dirname(full)
+        full = self._at(path)
+        folder = full.rpartition("/")[0]
         if folder not in self._inside:
             self._inside[folder] = self._is_inside(folder)
         return not self._inside[folder] or (os.path.islink(full) and not self._is_inside(full))
+
+    def _at(self, path: str) -> str:
+        return path if path[:1] == "/" else f"{self.root}/{path}"
 
     def _is_inside(self, path: str) -> bool:
         real = os.path.realpath(path)
