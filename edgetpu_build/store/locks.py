@@ -7,7 +7,7 @@ system gives it back when its holder dies, however it dies. Two sorts:
 - ``store``: shared while something is stored, exclusive while something is removed
 
 A thread that holds a unit's lock waits for another only in ascending order, so builds cannot wait for each other in a
-ring; out of order it goes on without, at worst to compile what somebody else compiles, too.
+ring, nor a thread for itself; out of order it goes on without, at worst to compile what somebody else compiles, too.
 """
 
 from __future__ import annotations
@@ -38,12 +38,9 @@ class Locks:
 
     @contextmanager
     def unit(self, fingerprint: str, blocked: Blocked | None = None) -> Iterator[Held]:
-        """Exclusive among all who build this fingerprint; nested use in one thread takes it once."""
+        """Exclusive among all who build this fingerprint."""
         name = fingerprint[:2]
         mine: list[str] = self._mine.__dict__.setdefault("names", [])
-        if name in mine:
-            yield "held"
-            return
         with self._hold(f"{name}.lock", exclusive=True, wait=name > max(mine, default=""), blocked=blocked) as held:
             mine.append(name)
             try:

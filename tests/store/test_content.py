@@ -12,9 +12,11 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edgetpu_build import files
 from edgetpu_build.errors import EdgeTpuBuildError
 from edgetpu_build.store import Blob, Record, Store, open_store
 from tests.support.faults import Killed, failing, interrupting, read_only, small_disk
@@ -155,6 +157,14 @@ def test_damage_is_a_miss_and_heals(store: Store, kind: str, damage: Callable[[P
     assert healthy(again)
     assert len(again.warnings) <= 2
     assert all(told.severity == "warning" for told in again.warnings)
+
+
+@pytest.mark.parametrize("harm", ["removed", "cut short", "folder", "dangling link"])
+def test_a_unit_that_misses_a_file_is_a_miss(store: Store, harm: str) -> None:
+    record = store.put(key("a"), FILES, FACTS)
+    DAMAGE[harm](Path(store.blob_path(record.blobs[1])))
+    assert store.get(key("a")) is None
+    assert (store.counters.hits, store.counters.misses) == (0, 1)
 
 
 def test_damage_is_kept_aside_and_told_once(store: Store) -> None:
@@ -395,6 +405,21 @@ def test_threads_take_turns_and_one_thread_may_nest(store: Store) -> None:
         inside.set()
     thread.join(30)
     assert order == ["first", "other"]
+
+
+def test_nothing_is_removed_while_something_is_put(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, seen, real = open_store({"EDGETPU_BUILD_CACHE_DIR": store.folder}), set(), files.write_atomic
+
+    def write(*args: Any, **kwargs: Any) -> bool:
+        with other.locks.whole(wait=False) as held:
+            seen.add(held)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(files, "write_atomic", write)
+    store.put(key("a"), FILES, {})
+    assert seen == {"busy"}
+    with other.locks.whole(wait=False) as held:
+        assert held == "held"
 
 
 def test_two_that_want_each_others_locks_do_not_wait_for_ever(store: Store) -> None:
