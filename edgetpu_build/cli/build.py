@@ -58,6 +58,10 @@ def run(args: Namespace) -> int:
             dry_run=args.dry_run,
             progress=progress.unit,
         )
+    if view.json:
+        from edgetpu_build.engine.placement import with_operators
+
+        outcome = with_operators(found, outcome)
     if args.compare:
         return _compared(args, view, found, outcome)
     return output.outcome(view, outcome, explain=args.explain)
