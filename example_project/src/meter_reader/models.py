@@ -26,16 +26,13 @@ def compiled(name: str) -> list[Path]:
 
 
 def open_on_edgetpu(name: str) -> Network:
-    """The compiled model on real Edge TPUs: one device a segment. Needs libedgetpu and artifacts made for silicon."""
-    from ai_edge_litert.interpreter import Interpreter, load_delegate
+    """The compiled model on Edge TPUs, one device a segment.
 
-    devices = enumerate(compiled(name))
-    return _chain(
-        [
-            Interpreter(str(path), experimental_delegates=[load_delegate("libedgetpu.so.1", {"device": f":{device}"})])
-            for device, path in devices
-        ]
-    )
+    The files know what they were made for: real devices (which need libedgetpu), or the simulated one.
+    """
+    from edgetpu_build.runtime import make_interpreter
+
+    return _chain([make_interpreter(path, device=f":{number}") for number, path in enumerate(compiled(name))])
 
 
 def open_on_cpu(name: str, folder: Path) -> Network:
