@@ -135,6 +135,8 @@ class _Segment:
         self.kept = kept
         self.failure = failure
         self.stats = SegmentStats(total_time_ns=0, num_inferences=0)
+        self.takes = [(details["index"], details["name"]) for details in interpreter.get_input_details()]
+        self.gives = [(details["index"], details["name"]) for details in interpreter.get_output_details()]
 
     def run(self) -> None:
         """Until the queue before it is closed and empty, or something fails; then the queue behind it is closed."""
@@ -156,13 +158,13 @@ class _Segment:
     def _infer(self, tensors: Tensors) -> Tensors:
         interpreter = self.interpreter
         try:
-            for details in interpreter.get_input_details():
-                interpreter.set_tensor(details["index"], tensors[details["name"]])
+            for index, name in self.takes:
+                interpreter.set_tensor(index, tensors[name])
         except ValueError:
             interpreter.invoke()  # of an interpreter without memory, only this says what is wrong
             raise
         interpreter.invoke()
-        return {d["name"]: interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()}
+        return {name: interpreter.get_tensor(index) for index, name in self.gives}
 
 
 class _Queue:

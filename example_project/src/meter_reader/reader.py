@@ -30,7 +30,7 @@ def cells(picture: np.ndarray) -> np.ndarray:
 
 
 def read(picture: np.ndarray, finder: Network, digits: Network, judge: Network) -> Reading:
-    """Reads every cell that ``finder`` finds readable with ``digits``, and again with ``judge`` where that is unsure."""
+    """Reads every cell that ``finder`` finds readable with ``digits``, and again with ``judge`` where unsure."""
     parts = cells(picture)
     readable = finder(parts)[:, 1] >= READABLE
     guesses = digits(parts)
