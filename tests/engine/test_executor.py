@@ -153,7 +153,7 @@ yard.write("a.tflite", "hang"), yard.write("b.tflite", "hang, too")
 start = w._Worker.__init__
 def told(self):
     start(self)
-    print(self._process.pid, flush=True)
+    os.write(1, b"%d\\n" % self._process.pid)
 w._Worker.__init__ = told
 yard.build(jobs=2)
 """
@@ -162,10 +162,13 @@ yard.build(jobs=2)
         command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as build:
         assert build.stdout is not None
-        workers = [int(build.stdout.readline()) for _ in range(2)]
-        assert all(map(alive, workers))
-        build.send_signal(sent)
-        assert build.wait(timeout=30) != 0
+        try:
+            workers = [int(build.stdout.readline()) for _ in range(2)]
+            assert all(map(alive, workers))
+            build.send_signal(sent)
+            assert build.wait(timeout=30) != 0
+        finally:
+            build.kill()
     deadline = time.monotonic() + 30
     while any(map(alive, workers)) and time.monotonic() < deadline:
         os.sched_yield()
