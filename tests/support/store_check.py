@@ -10,6 +10,7 @@ from pathlib import Path
 TEMP = ".edgetpu-tmp-"
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_OTHER_FORMAT = re.compile(rb"edgetpu-build record (?!1 )[0-9]+ ")
 
 
 def problems(folder: Path) -> list[str]:
@@ -52,6 +53,8 @@ def _records(root: Path) -> list[str]:
         head, _, body = path.read_bytes().partition(b"\n")
         if not _well_named(path, root / "ac"):
             found.append(f"{path}: not a record's name")
+        elif _OTHER_FORMAT.match(head):
+            continue
         elif head != b"edgetpu-build record 1 " + hashlib.sha256(body).hexdigest().encode():
             found.append(f"{path}: its head does not hold")
         else:
