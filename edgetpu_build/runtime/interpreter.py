@@ -120,7 +120,7 @@ class _Attached:
 
     def __init__(self, native: Any, device: Device, plan: _Plan, make: Make) -> None:
         self._native = native
-        self._content: object = None  # LiteRT reads it as long as the native interpreter lives
+        self._content = plan.first  # LiteRT reads it as long as the native interpreter lives
         self._device = device
         self._plan = plan
         self._make = make
@@ -138,29 +138,33 @@ class _Attached:
         self._requests = None
         self._native.ResizeInputTensor(*arguments)
 
-    def AllocateTensors(self, subgraph: int = 0) -> None:  # noqa: N802 LiteRT's name
-        self._native.AllocateTensors(subgraph)
-        if subgraph == 0:
+    def AllocateTensors(self, *subgraph: int) -> None:  # noqa: N802 LiteRT's name
+        self._native.AllocateTensors(*subgraph)
+        if max(subgraph, default=0) <= 0:  # -1, the default: all that the file has
             self._requests = {index: self._batch(index) for index in self._plan.packages}
 
-    def Invoke(self, subgraph: int = 0) -> None:  # noqa: N802 LiteRT's name
-        if subgraph == 0 and self._requests is not None:
+    def Invoke(self, *subgraph: int) -> None:  # noqa: N802 LiteRT's name
+        if max(subgraph, default=0) <= 0 and self._requests is not None:
             self._ask(self._requests)
-        self._native.Invoke(subgraph)
+        self._native.Invoke(*subgraph)
 
     def _ask(self, requests: Mapping[int, int]) -> None:
         """One submission for each Edge TPU operator, in order; a new model where memory holds other bytes."""
-        changed = False
-        for index, package in self._plan.packages.items():
-            last = self._found[index]
-            found = self._device.submit(package, last, requests=requests[index])
-            changed = changed or found.data is not last.data
-            self._found[index] = found
-        if changed:
-            self._replace(self._plan.content({index: found.data for index, found in self._found.items()}))
+        found = {
+            index: self._device.submit(package, self._found[index], requests=requests[index])
+            for index, package in self._plan.packages.items()
+        }
+        if any(there.data is not self._found[index].data for index, there in found.items()):
+            self._replace(self._plan.content({index: there.data for index, there in found.items()}))
+        self._found = found
 
     def _replace(self, content: bytes) -> None:
         """The same interpreter for another model: shapes and values of the inputs stay, variables start afresh."""
+        if content == self._content:
+            raise refuse(
+                "multipliers, helper matrices or padding in the parameter memory were overwritten, and nothing else",
+                "the simulated device does not compute with those, so its answer would be right by accident",
+            )
         made, old = self._make(content), self._native
         new = made._interpreter  # noqa: SLF001 one native interpreter takes another's place
         for tensor in old.InputIndices():

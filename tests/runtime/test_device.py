@@ -190,6 +190,43 @@ def test_overwritten_memory_gives_other_answers_until_it_is_loaded_again() -> No
     assert made.same(right, made.run(interpreter, values))
 
 
+def test_no_answer_is_right_by_accident() -> None:
+    """Where only what the device does not compute with was overwritten, there is none, until it is loaded again."""
+    device = Device()
+    interpreter = made.opened(ALONE_A, device=device)
+    interpreter.invoke()
+    multiplier = device.memory.read(0, 4)
+    device.memory.write(0, bytes(byte ^ 0xFF for byte in multiplier))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="were overwritten, and nothing else"):
+            interpreter.invoke()
+    device.memory.write(0, multiplier)
+    interpreter.invoke()
+
+
+@pytest.mark.parametrize("what", ["shape", "value"])
+def test_another_model_in_memory_keeps_what_was_fed(what: str) -> None:
+    device = Device()
+    interpreter = made.opened(ALONE_B, device=device)
+    details = interpreter.get_input_details()[0]
+    values = random_inputs(B)["input_0"]
+    if what == "shape":
+        values = values.repeat(3, axis=0)
+        interpreter.resize_tensor_input(details["index"], values.shape)
+        interpreter.allocate_tensors()
+    interpreter.set_tensor(details["index"], values)
+    interpreter.invoke()
+    right = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    device.memory.write(0, bytes(cached_bytes(ALONE_B)))
+    interpreter.invoke()
+    wrong = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    assert wrong.shape == right.shape
+    assert not np.array_equal(wrong, right)
+    device.reset()
+    interpreter.invoke()
+    assert np.array_equal(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]), right)
+
+
 def test_parameters_that_do_not_fit_are_refused() -> None:
     with pytest.raises(RuntimeError, match=r"do not fit into 1\.00KiB"):
         invoked(ALONE_A, device=Device(sram="1 KiB"))

@@ -89,6 +89,16 @@ def test_a_batch_runs_as_on_the_original() -> None:
     assert made.same(*results)
 
 
+def test_litert_s_default_delegate_is_there_and_not_with_reference_kernels() -> None:
+    def kinds(interpreter: made.LiteRt) -> set[str]:
+        return {details["op_name"] for details in interpreter._get_ops_details()}
+
+    artifact = made.compiled(NETS["conv"])
+    for kernels in KERNELS:
+        assert kinds(made.opened(artifact, kernels=kernels)) == kinds(made.original(NETS["conv"], kernels))
+    assert kinds(made.opened(artifact)) != kinds(made.opened(artifact, kernels="reference"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kernels", KERNELS)
 @pytest.mark.parametrize("every", [False, True], ids=["first", "all-subgraphs"])
