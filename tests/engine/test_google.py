@@ -217,3 +217,12 @@ def test_progress_is_passed_on(site: Site) -> None:
     tell: Callable[[str, str], None] = lambda name, text: said.append((name, text))  # noqa: E731
     site.build(progress=tell)
     assert ("a", "Model compiled successfully in 119 ms.") in said
+
+
+def test_a_command_of_the_project_is_found_from_anywhere(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.recording.good(told(MODEL))
+    (site.root / "tools").mkdir()
+    (site.root / "tools" / "compiler").symlink_to(site.recording.program)
+    site.command = "tools/compiler"
+    monkeypatch.chdir("/")
+    assert states(site.build()) == {"a": "compiled"}

@@ -4,8 +4,8 @@ Started by ``session`` as a script, in a session of its own. It owns the private
 When its stdin ends, because we are done or because we were killed, the group is killed and the folder removed; so a
 build that dies by SIGKILL in the midst of a compile leaves no process and no file. Imports nothing of ours.
 
-Lines of JSON. In: {"argv", "timeout"} a run. Out: ["ready", folder], then a run's ["text", piece]... and
-["end", code, timed_out]; code is None where the program could not be started, then timed_out is the reason.
+Lines of JSON. In: {"argv", "timeout"} a run. Out: ["ready", folder] or ["refused", why]; then for a run any
+["text", piece], ["end", code, timed_out], where code is None if the program could not be started, and timed_out the reason.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ def main() -> None:
     _adopt_orphans()
     with suppress(OSError):
         _sweep(tempfile.gettempdir())
-    folder = tempfile.mkdtemp(prefix=PREFIX)
+    try:
+        folder = tempfile.mkdtemp(prefix=PREFIX)
+    except OSError as failure:
+        _say("refused", f"no folder can be made in `{tempfile.gettempdir()}`: {failure.strerror}")
+        return
     try:
         for name in ("out", "tmp"):
             os.mkdir(os.path.join(folder, name))
@@ -47,7 +51,7 @@ def main() -> None:
         owner = _Owner()
         while (line := owner.line()) is not None:
             _run(json.loads(line), folder, owner)
-    except (BrokenPipeError, KeyboardInterrupt):
+    except BrokenPipeError:
         pass
     finally:
         shutil.rmtree(folder, ignore_errors=True)

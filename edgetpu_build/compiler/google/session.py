@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -45,7 +46,7 @@ class Session:
             start_new_session=True,
         )
         try:
-            self.folder: str = self._heard()[1]
+            self.folder = self._ready()
         except BaseException:
             self.close()
             raise
@@ -79,27 +80,33 @@ class Session:
         return Run(text=text, code=value, timed_out=more[0], seconds=time.monotonic() - started)
 
     def write(self, name: str, data: bytes) -> None:
-        """A file for the program to read."""
-        with open(os.path.join(self.folder, name), "wb") as file:
-            file.write(data)
+        """A file for the program to read. ETB501 where it cannot be written."""
+        try:
+            with open(os.path.join(self.folder, name), "wb") as file:
+                file.write(data)
+        except OSError as failure:
+            hint = "make room there, or set `TMPDIR` to another folder"
+            raise error("ETB501", f"cannot write into `{self.folder}`: {failure.strerror}", hint) from failure
 
     def read(self, name: str) -> bytes | None:
         """A file that the program wrote into ``out``; None if there is none. A link out of the folder is no file."""
         path = os.path.join(self.folder, "out", name)
         if not os.path.isfile(path) or os.path.islink(path):
             return None
-        with open(path, "rb") as file:
-            return file.read()
-
-    def written(self) -> tuple[str, ...]:
-        """Names of all files in ``out``."""
-        return tuple(sorted(os.listdir(os.path.join(self.folder, "out"))))
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except OSError:
+            return None
 
     def clear(self) -> None:
-        """Forget what the last run wrote."""
-        for name in self.written():
-            with suppress(OSError):
-                os.remove(os.path.join(self.folder, "out", name))
+        """Forget what the last run wrote, whatever it was."""
+        out = os.path.join(self.folder, "out")
+        if os.path.islink(out):
+            os.remove(out)
+        shutil.rmtree(out, ignore_errors=True)
+        with suppress(OSError):
+            os.mkdir(out)
 
     def close(self) -> None:
         """Ends the program if it runs, and waits until the folder is gone."""
@@ -118,6 +125,13 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ready(self) -> str:
+        kind, told = self._heard()
+        if kind == "refused":
+            hint = "make room there, or set `TMPDIR` to a folder that can be written"
+            raise error("ETB501", f"Google's compiler cannot be started: {told}", hint)
+        return str(told)
 
     def _heard(self) -> list[Any]:
         assert self._guard.stdout is not None  # noqa: S101 - Popen was asked for a pipe
