@@ -1,8 +1,9 @@
 """Every command that docs/ shows is run: a page is one sandbox, its blocks run in order.
 
-A `console` block is preceded by `<!-- run -->` (an empty folder) or `<!-- run: example -->` (a copy of the example); a
-block after `<!-- file: NAME -->` is written to that file. `# exits N` after a command says that it ends with N. Blocks in
-other languages (`sh`, `yaml`, `toml`) are not run: they need a network, a device or another machine, as their page says.
+A `console` block is preceded by `<!-- run -->` (an empty folder) or `<!-- run: example -->` (a copy of the example);
+a block after `<!-- file: NAME -->` is written to that file. `# exits N` after a command says that it ends with N.
+Blocks in other languages (`sh`, `yaml`, `toml`) are not run: they need a network, a device or another machine, as
+their page says.
 """
 
 from __future__ import annotations

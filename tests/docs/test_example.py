@@ -1,4 +1,4 @@
-"""The example's committed lock is what a build of its sources gives, so its wheel is the one that the lock describes."""
+"""The example's committed lock is what a build of its sources gives."""
 
 from __future__ import annotations
 
