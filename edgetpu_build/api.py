@@ -48,6 +48,7 @@ def compile(  # noqa: A001 the contract's name for it
     intermediate_tensors: Sequence[str] | Sequence[Sequence[str]] = (),
     search_delegate: bool | int = False,
     multiple_subgraphs: bool = False,
+    restore_metadata: bool = False,
     generation: str = "16.0",
     compiler: Literal["builtin", "google"] = "builtin",
     compiler_command: Sequence[str] = ("edgetpu_compiler",),
@@ -62,6 +63,7 @@ def compile(  # noqa: A001 the contract's name for it
 
     ``intermediate_tensors``: names for a single model, or one sequence of names for each of several.
     ``search_delegate``: True, or the number of operators by which the search steps back. ``timeout``: seconds.
+    ``restore_metadata``: put back metadata, signatures and labels, which Google's compiler drops and builtin does not.
     ``compiler="builtin"`` predicts Google's compiler of ``generation`` and makes files for the simulated device.
 
     Raises EdgeTpuBuildError: ETB3nn if a model cannot be compiled, ETB4nn if the compiler is missing.
@@ -79,6 +81,7 @@ def compile(  # noqa: A001 the contract's name for it
         cuts=tuple(cuts),
         delegate_step=int(search_delegate),
         multiple_subgraphs=multiple_subgraphs,
+        restore_metadata=restore_metadata,
         generation=generation,
     )
     backend = choose.backend(compiler, command=tuple(compiler_command), requires_compiler=None, generation=generation)

@@ -59,7 +59,7 @@ class Google:
     def _version(self) -> str:
         from edgetpu_build.compiler.choose import fits
 
-        version = _asked(self.command)
+        version = _asked(self.command, commands.stamp(self.command))
         if not fits(version, self.requires_compiler):
             message = f"`{self.command[0]}` is version {version}, `requires-compiler` allows {self.requires_compiler}"
             raise error("ETB402", message, "install another, or widen it", key="tool.edgetpu.requires-compiler")
@@ -67,7 +67,7 @@ class Google:
 
 
 @lru_cache(maxsize=8)  # a worker compiles many models with one program
-def _asked(command: tuple[str, ...]) -> str:
+def _asked(command: tuple[str, ...], _program: commands.Stamp) -> str:
     with Session() as session:
         argv = [*commands.start(command, session.folder), "--version"]
         run = session.run(argv, timeout=ANSWER, hear=lambda _line: None)

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from edgetpu_build.chip.generations import Generation, generation
 from edgetpu_build.compiler.interface import Options, Source
@@ -51,22 +52,41 @@ def start(command: Sequence[str], workdir: str) -> list[str]:
     return [found, *(word.replace(WORKDIR, workdir) for word in command[1:])]
 
 
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""Path, inode, size and time of each file of the program: what is remembered of it holds as long as these do."""
+
+
+def stamp(command: Sequence[str]) -> Stamp:
+    """Of the program that the command starts; () if it cannot be looked at."""
+    found = find(command)
+    if found is None:
+        return ()
+    script = os.path.realpath(found)
+    binary = os.path.join(os.path.dirname(script), _BINARY)
+    try:
+        files = [(path, os.stat(path)) for path in (script, binary) if path == script or os.path.isfile(binary)]
+    except OSError:
+        return ()
+    return tuple((path, stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in files)
+
+
 def digest(command: Sequence[str]) -> str:
     """SHA-256 of the program where the command is nothing but it; "" for one that starts it elsewhere."""
     found = find(command)
-    if found is None or len(command) > 1 or is_ours(found):
-        return ""
-    script = os.path.realpath(found)
-    binary = os.path.join(os.path.dirname(script), _BINARY)
+    return "" if found is None or len(command) > 1 or is_ours(found) else _digest(stamp(command))
+
+
+@lru_cache(maxsize=8)
+def _digest(program: Stamp) -> str:
     total = hashlib.sha256()
     try:
-        for path in (script, binary) if os.path.isfile(binary) else (script,):
+        for path, *_ in program:
             with open(path, "rb") as file:
                 while piece := file.read(1 << 20):
                     total.update(piece)
     except OSError:
         return ""
-    return total.hexdigest()
+    return total.hexdigest() if program else ""
 
 
 def version_in(text: str) -> str:

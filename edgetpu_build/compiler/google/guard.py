@@ -4,8 +4,8 @@ Started by ``session`` as a script, in a session of its own. It owns the private
 When its stdin ends, because we are done or because we were killed, the group is killed and the folder removed; so a
 build that dies by SIGKILL in the midst of a compile leaves no process and no file. Imports nothing of ours.
 
-Lines of JSON. In: {"argv", "timeout"} a run. Out: ["ready", folder] or ["refused", why]; then for a run any
-["text", piece], ["end", code, timed_out], where code is None if the program could not be started, and timed_out the reason.
+Lines of JSON. In: {"argv", "timeout"} a run. Out: ["ready", folder] or ["refused", why]; then for a run any number of
+["text", piece] and one ["end", code, timed_out]. A program that could not be started has no code, but a reason.
 """
 
 from __future__ import annotations

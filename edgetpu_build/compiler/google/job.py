@@ -1,7 +1,7 @@
 """The runs of one request, read into its members.
 
-Segments that the program cannot cut itself (`cuts`) are cut by our core and compiled one by one. A failure that may be
-chance is tried once more, and told. All runs of a request share its time limit.
+Segments that the program cannot cut itself (`cuts`, `balance`) are cut by our core and compiled one by one. A failure
+that may be chance is tried once more, and told. All runs of a request share its time limit.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Job:
         if options.delegate_step and (who := commands.known(self._version)) and not who.supervised:
             message = f"`search-delegate` came with compiler 16.0, and this is {self._version}"
             raise error("ETB402", message, "leave it out, or use a newer compiler", key="search-delegate")
-        if options.cuts or (options.balance == "latency" and options.segments > 1):
+        if options.cuts or (options.balance != "parameters" and options.segments > 1):
             return options, (self._cut(sources[0], models[0], options),)
         if options.segments == 0:
             return self._counted(sources[0], models[0], options)
@@ -150,10 +150,13 @@ class Job:
 
     def _cut(self, source: Source, model: Model, options: Options) -> MemberResult:
         """Cut by our core, then each segment compiled as a model of its own."""
-        if not options.cuts:
-            hint = 'use "parameters", which the program does itself, or name `cuts`'
-            raise error("ETB213", "Google's compiler cannot balance segments by latency", hint, key="balance")
-        cuts = segmentation.by_tensors(model.main, options.cuts)
+        if options.cuts:
+            cuts = segmentation.by_tensors(model.main, options.cuts)
+        else:
+            from edgetpu_build.compiler.balance import by_latency
+
+            who = commands.known(self._version) or LATEST
+            cuts = by_latency(model, options.segments, replace(options, generation=who.name))
         single = replace(options, segments=1, cuts=(), balance="parameters")
         made = []
         for number, part in enumerate(cuts):
