@@ -63,6 +63,8 @@ CATALOGUE: dict[str, str] = {
     "ETB319": "unusable quantisation",
     "ETB320": "model uses a newer schema",
     "ETB321": "refused by the runtime",
+    "ETB322": "models differ in more than their numbers",
+    "ETB323": "reweighting is not proven",
     # 4: the compiler is missing or of the wrong version
     "ETB401": "compiler not found",
     "ETB402": "compiler version refused",
@@ -74,6 +76,7 @@ CATALOGUE: dict[str, str] = {
     "ETB504": "merge conflict in the lock",
     "ETB505": "store is damaged",
     "ETB506": "store cannot be used",
+    "ETB507": "shared store cannot be used",
     # 7: ours
     "ETB701": "bug in edgetpu-build",
 }

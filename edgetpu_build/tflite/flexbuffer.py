@@ -83,6 +83,38 @@ class _Reader:
         return self.data[start : start + size]
 
 
+def replace_string(data: memoryview, key: str, value: bytes) -> bytes:
+    """The flexbuffer of a map with another string (or blob) under ``key``; everything else stays as it is, also what
+    ``read_map`` leaves out. ``value`` must have as many bytes as before, or a multiple of 16 more.
+
+    Offsets count back, so those that lead from behind the string to it or to what is in front of it grow with it.
+    Raises ValueError where this is no such map.
+    """
+    old = read_map(data).get(key)
+    width, kind = data[-1], data[-2]
+    if not isinstance(old, memoryview) or (len(value) - len(old)) % 16:
+        raise ValueError(f"no string {key!r} whose length can become {len(value)}")
+    reader = _Reader(data)
+    root = len(data) - 2 - width
+    at, inner = reader.follow(root, width), 1 << (kind & 3)
+    count = reader.number(at - inner, inner)
+    keys = reader.follow(at - 3 * inner, inner)
+    key_width = reader.number(at - 2 * inner, inner)
+    types = data[at + count * inner : at + count * (inner + 1)]
+    offsets = [(at - 3 * inner, inner), *((keys + n * key_width, key_width) for n in range(count))]
+    offsets += [(at + n * inner, inner) for n in range(count) if types[n] >> 2 not in {_INT, _UINT}]
+    numbers = [n for n in range(count) if reader.key(reader.follow(keys + n * key_width, key_width)) == key]
+    start = reader.follow(at + numbers[0] * inner, inner)
+    size = 1 << (types[numbers[0]] & 3)
+    growth, end = len(value) - len(old), start + len(old)
+    out = bytearray(b"".join([data[: start - size], len(value).to_bytes(size, "little"), value, data[end:]]))
+    for place, wide in offsets:
+        if place > start >= reader.follow(place, wide):
+            moved = reader.number(place, wide) + growth
+            out[place + growth : place + growth + wide] = moved.to_bytes(wide, "little")
+    return bytes(out)
+
+
 def write_map(values: Mapping[str, int | Bytes | Pieces]) -> Pieces:
     """A flexbuffer of one map, in pieces; all widths are 4 bytes. Keys are sorted, as the format asks.
 

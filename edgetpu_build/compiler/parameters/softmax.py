@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from edgetpu_build.compiler.parameters.header import f32
 from edgetpu_build.compiler.parameters.layer import ALIGNMENT, Draft
 from edgetpu_build.compiler.parameters.site import Site, channels, scale_of
+from edgetpu_build.tflite.model import Tensor
 
 SMALLEST = -(1 << 31)
 LARGEST_FLOAT = 3.4028234663852886e38
@@ -63,9 +64,7 @@ def softmax(site: Site) -> Draft | None:
     known = classes % 4 != 3
     if planes == 3 and not known:
         planes = 4
-    point = source.quantization.zero_point[:1] if source and source.quantization else ()
-    step = _step(scale_of(source), (*point, 0)[0], signed=source is not None and source.type == "INT8")
-    table = Table(what="table", classes=classes, planes=planes, step=step, exact=known)
+    table = Table(what="table", classes=classes, planes=planes, step=step_of(source), exact=known)
     return Draft(
         pieces=(table,),
         confidence="exact" if known and not (unsigned and classes % 4 == 1) else "estimated",
@@ -73,8 +72,10 @@ def softmax(site: Site) -> Draft | None:
     )
 
 
-def _step(scale: float, zero_point: int, *, signed: bool) -> float:
+def step_of(source: Tensor | None) -> float:
     """The scale as the compiler finds it again from the ends of its range, in 32-bit floats."""
-    point = zero_point + 128 if signed else zero_point
+    scale = scale_of(source)
+    given = source.quantization.zero_point if source and source.quantization else ()
+    point = (*given, 0)[0] + (128 if source and source.type == "INT8" else 0)
     high, low = f32((255 - point) * scale), f32(-point * scale)
     return f32(f32(high - low) / 255)
