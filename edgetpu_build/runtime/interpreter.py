@@ -33,6 +33,7 @@ from edgetpu_build.tflite.reader import read
 Kernels = Literal["default", "reference"]
 Make = Callable[[bytes], litert.Interpreter]
 NOTHING = memoryview(b"")
+SIMULATED = 'compile it with `compiler = "builtin"` for the simulated device'
 
 
 class Interpreter(litert.Interpreter):  # type: ignore[misc]
@@ -139,7 +140,12 @@ class _Attached:
         self._native.ResizeInputTensor(*arguments)
 
     def AllocateTensors(self, *subgraph: int) -> None:  # noqa: N802 LiteRT's name
-        self._native.AllocateTensors(*subgraph)
+        try:
+            self._native.AllocateTensors(*subgraph)
+        except RuntimeError as problem:
+            if str(problem):
+                raise
+            raise refuse("LiteRT does not take the model, and does not say why", code="ETB302") from problem
         if max(subgraph, default=0) <= 0:  # -1, the default: all that the file has
             self._requests = {index: self._batch(index) for index in self._plan.packages}
 
@@ -216,8 +222,9 @@ def _device(
     codes = {operator.custom_code for operator in model.main.operators} if model else set()
     real = [d for d in delegates if not isinstance(d, Delegate)]
     if any(TARGETS.get(code) == "edgetpu" for code in codes):
-        name = device if isinstance(device, str) else ""
-        return Silicon(name), real or [delegate(name)]
+        if isinstance(device, Device):
+            raise refuse("the file was compiled for silicon, which a simulated device cannot run", SIMULATED)
+        return Silicon(device or ""), real or [delegate(device or "")]
     named = next((d.device for d in delegates if isinstance(d, Delegate)), None)
     return devices.find(device or named), real
 

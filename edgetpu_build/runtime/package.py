@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 
-from edgetpu_build.compiler import artifact
+from edgetpu_build.compiler import artifact, wellformed
 from edgetpu_build.compiler.package import SCHEMA, Executable, decode, package_bytes
 from edgetpu_build.errors import EdgeTpuBuildError
 from edgetpu_build.runtime.refusal import DeviceError, unprepared
@@ -30,6 +30,7 @@ class Package:
         self.cache = cache
         self.label = label
         self.program = artifact.program(_instructions(main))
+        wellformed.check(self.program.model.main, range(len(self.program.model.main.operators)))
         self.address = artifact.address(_instructions(cache)) if cache else 0
 
     @property

@@ -78,6 +78,11 @@ def test_without_the_library_nothing_real_is_there(monkeypatch: pytest.MonkeyPat
         runtime.make_interpreter(compiled_for_silicon())
 
 
+def test_a_simulated_device_does_not_run_files_made_for_silicon() -> None:
+    with pytest.raises(RuntimeError, match="compiled for silicon, which a simulated device cannot run"):
+        runtime.make_interpreter(compiled_for_silicon(), device=runtime.Device())
+
+
 def test_a_real_device_does_not_tell_what_it_holds() -> None:
     with pytest.raises(RuntimeError, match="does not tell"):
         silicon.Silicon("usb:0").stats()
