@@ -56,6 +56,11 @@ def total(figures: Iterable[Figure]) -> Figure:
     return Figure(sum(f.value or 0 for f in parts), confidence)
 
 
+def largest(figures: Iterable[Figure]) -> Figure:
+    """The figure with the largest value; unknown if any is."""
+    return max(figures, key=lambda f: float("inf") if f.value is None else f.value, default=UNKNOWN)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What a compile of one model (or segment) comes to. Bytes, but for counts and ``latency_ms``.
@@ -92,7 +97,9 @@ class Figures:
 
 
 def sum_up(parts: Sequence[Figures]) -> Figures:
-    """Of a segmented model: the segments' figures added up; it asks for the newest runtime that any of them does."""
+    """Of a segmented model: the segments' figures added up; it asks for the newest runtime that any of them asks for,
+    and is as fast as its slowest.
+    """
     return Figures(
         on_chip_available=total(part.on_chip_available for part in parts),
         on_chip_used=total(part.on_chip_used for part in parts),
@@ -103,4 +110,5 @@ def sum_up(parts: Sequence[Figures]) -> Figures:
         cpu_operators=total(part.cpu_operators for part in parts),
         subgraphs=total(part.subgraphs for part in parts),
         runtime_version=max((part.runtime_version for part in parts), key=lambda figure: figure.value or 0),
+        latency_ms=largest(part.latency_ms for part in parts),
     )

@@ -88,6 +88,13 @@ def _own_options(parser: ArgumentParser) -> None:
         default="parameters",
         help="what -n balances: parameters, latency or profile",
     )
+    add(
+        "--link",
+        metavar="LINK",
+        type=options.one_of("pcie", "usb3", "usb2"),
+        default="usb3",
+        help="how the device is attached whose latency is predicted: pcie, usb3 (default) or usb2",
+    )
     add("--keep-segments", action="store_true", help="also write the segments as they are before compiling")
     add("--emulate-compiler", metavar="VERSION", default="16.0", help="predict this compiler (default: 16.0)")
     add("--explain", action="store_true", help="say of each operator on the CPU why, and what to do")
@@ -206,6 +213,7 @@ def _request(args: Namespace, known: Generation) -> Request:
         cuts=tuple(name for names in args.cuts for name in names.split(",") if name),
         delegate_step=(args.delegate_search_step or 1) if args.search_delegate else 0,
         multiple_subgraphs=args.enable_multiple_subgraphs,
+        link=args.link,
         generation=known.name if generation(known.name) is known else known.version,
     )
     stops = _intermediate_tensors(args)

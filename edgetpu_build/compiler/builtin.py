@@ -13,8 +13,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from edgetpu_build.chip.generations import generation
-from edgetpu_build.compiler import activation, artifact, diagnosis, segmentation, segments_auto, text
-from edgetpu_build.compiler.forecast import Forecast, predict, predict_segments
+from edgetpu_build.compiler import activation, artifact, balance, diagnosis, segmentation, segments_auto, text
+from edgetpu_build.compiler.forecast import Forecast, predict, predict_segment
 from edgetpu_build.compiler.interface import (
     Identity,
     LayerResult,
@@ -73,9 +73,6 @@ class Builtin:
 def _refuse(request: Request) -> None:
     """What cannot be asked for, by name."""
     options = request.options
-    if options.balance != "parameters" and not options.cuts:
-        told = f'`balance = "{options.balance}"` is not available yet'
-        raise error("ETB213", told, 'use "parameters", or name `cuts`', key="balance")
     alone = {"segments": options.segments != 1, "cuts": options.cuts, "search-delegate": options.delegate_step}
     for key, asked in alone.items() if len(request.sources) > 1 else ():
         if asked:
@@ -107,8 +104,10 @@ def _counted(model: Model, options: Options) -> tuple[Options, tuple[Diagnostic,
         return options, ()
 
     def off_chip(count: int) -> float:
-        found = predict_segments(model, count, options) if count > 1 else [((), predict([model], options)[0])]
-        return sum(_avoidable(forecast) for _, forecast in found)
+        if count == 1:
+            return _avoidable(predict([model], options)[0])
+        segments = _cuts(model, replace(options, segments=count))
+        return sum(_avoidable(predict_segment(model, operators, options)) for operators in segments)
 
     count, left = segments_auto.smallest(off_chip, options.max_segments)
     message = f"even {count} segments leave {format_size(left)} off-chip"
@@ -119,6 +118,8 @@ def _counted(model: Model, options: Options) -> tuple[Options, tuple[Diagnostic,
 def _cuts(model: Model, options: Options) -> segmentation.Segments:
     if options.cuts:
         return segmentation.by_tensors(model.main, options.cuts)
+    if options.balance != "parameters":
+        return balance.by_latency(model, options.segments, options)
     return segmentation.by_parameters(model.main, options.segments)
 
 

@@ -106,9 +106,14 @@ def predict(
 def predict_segments(model: Model, count: int, options: Options) -> tuple[tuple[tuple[int, ...], Forecast], ...]:
     """Per segment of ``-n count``: its operators in the original, and its forecast."""
     return tuple(
-        (operators, predict([_part(model, operators)], options, segment=True)[0])
+        (operators, predict_segment(model, operators, options))
         for operators in segmentation.by_parameters(model.main, count)
     )
+
+
+def predict_segment(model: Model, operators: tuple[int, ...], options: Options) -> Forecast:
+    """Forecast of these operators as a segment of their own; indices in it count within the segment."""
+    return predict([_part(model, operators)], options, segment=True)[0]
 
 
 def _part(model: Model, operators: tuple[int, ...]) -> Model:

@@ -201,7 +201,7 @@ def test_a_step_without_a_search_is_not_ignored_silently(edgetpu: Edgetpu) -> No
         (["-d", "--emulate-compiler", "15.0", "in/a.tflite"], "`-d` came with compiler 16.0"),
         (["--emulate-compiler", "17.1", "in/a.tflite"], "compiler `17.1`"),
         (["--out-dir", "x", "in/a.tflite"], "--out-dir"),
-        (["-n", "2", "--balance", "latency", "in/a.tflite"], "not available"),
+        (["-n", "2", "--balance", "luck", "in/a.tflite"], "allowed: parameters, latency, profile"),
         (["in/none.tflite"], "`in/none.tflite` does not exist"),
         (["in"], "`in` is a directory"),
     ],

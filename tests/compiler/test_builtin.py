@@ -270,7 +270,6 @@ def test_an_older_compiler_is_predicted_where_it_is_asked_for() -> None:
 
 def test_what_cannot_be_done_is_refused_by_name() -> None:
     data = conv_net()
-    assert code(data, balance="latency", segments=2) == "ETB213"
     assert code(data, data, segments=2) == code(data, data, delegate_step=1) == "ETB207"
     assert code(data, segments=50) == "ETB311"
     assert code(b"not a model") == "ETB301"
