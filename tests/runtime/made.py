@@ -35,6 +35,13 @@ def segments(model: bytes, count: int) -> list[bytes]:
     return [segment.artifact for segment in edgetpu_build.compile(model, segments=count).members[0].segments]
 
 
+def cut(model: bytes, operator: int) -> list[bytes]:
+    """Two segments, the first of which ends with the result of that operator and all that it needs."""
+    main = read(model).main
+    name = main.tensors[main.operators[operator].outputs[0]].name
+    return [s.artifact for s in edgetpu_build.compile(model, cuts=[name]).members[0].segments]
+
+
 def opened(artifact: bytes, **options: Any) -> Interpreter:
     made = Interpreter(model_content=artifact, **options)
     made.allocate_tensors()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgetpu_build.errors import EdgeTpuBuildError
-from edgetpu_build.runtime import Device
+from edgetpu_build.runtime import Device, PipelinedModelRunner
 from tests.runtime import made
 from tests.support import corpus, models
 from tests.support.litert import random_inputs
@@ -140,3 +140,49 @@ def test_real_models_compiled_together_answer_as_the_originals() -> None:
             assert made.same(made.run(made.original(model), values), made.run(interpreter, values))
     assert device.stats().wipes == device.stats().overlaps == 0
     assert device.stats().parameter_loads == len(sources)
+
+
+def detector() -> bytes:
+    """A head of boxes and one of classes, and LiteRT's custom operator behind them, which stays on the CPU."""
+    from flatbuffers import flexbuffers
+
+    builder = flexbuffers.Builder()
+    with builder.Map():
+        for key in ("max_detections", "max_classes_per_detection", "num_classes", "detections_per_class"):
+            builder.Int(key, {"max_detections": 5, "num_classes": 2, "detections_per_class": 5}.get(key, 1))
+        for key, value in {"x_scale": 10.0, "y_scale": 10.0, "h_scale": 5.0, "w_scale": 5.0}.items():
+            builder.Float(key, value)
+        builder.Float("nms_score_threshold", 1e-8)
+        builder.Float("nms_iou_threshold", 0.6)
+        builder.Bool("use_regular_nms", value=False)
+    net = models.Net()
+    x = net.conv(net.input((1, 4, 4, 8)), 16)
+    heads = []
+    for channels in (4, 3):
+        head = net.reshape(net.conv(x, channels, kernel=1, activation="NONE"), (1, 16, channels))
+        heads.append(net.op("DEQUANTIZE", [head], [net.tensor("head", (1, 16, channels), "FLOAT32")], version=2))
+    corners = [[0.1 * i, 0.1 * i, 0.5, 0.5] for i in range(16)]
+    anchors = net.tensor("anchors", (16, 4), "FLOAT32", const=True, values=corners)
+    outputs = [net.tensor("found", shape, "FLOAT32") for shape in ((1, 5, 4), (1, 5), (1, 5), (1,))]
+    net.op("CUSTOM", [*heads, anchors], outputs, custom="TFLite_Detection_PostProcess", custom_options=builder.Finish())
+    return net.build(outputs, signatures=["serving_default"])
+
+
+@pytest.mark.parametrize("every", [False, True], ids=["first", "all-subgraphs"])
+def test_a_detector_with_its_post_processing_on_the_cpu(every: bool) -> None:
+    model = detector()
+    check(model, made.compiled(model, multiple_subgraphs=every), "default")
+
+
+def test_a_detector_in_segments_flows_through_a_pipeline() -> None:
+    model = detector()
+    chain = [made.opened(artifact, device=Device()) for artifact in made.cut(model, 0)]
+    pipeline = PipelinedModelRunner(chain)
+    expected = made.original(model)
+    for seed in range(3):
+        values = random_inputs(model, seed)
+        pipeline.push(values)
+        answer, result = made.run(expected, values), pipeline.pop()
+        assert result is not None
+        assert made.same(answer, result)
+        assert set(answer) == set(result)
