@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edgetpu_build.cli import output, project
+from edgetpu_build.cli import output, pages, project
 from edgetpu_build.cli.options import usage_error, whole
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--compare", action="store_true", help="also say where builtin and Google's compiler differ")
     parser.add_argument("--contribute", metavar="FILE", help="with --compare: write it as facts, to be sent to us")
     parser.add_argument("--dry-run", action="store_true", help="say what would be built; write nothing")
+    parser.add_argument("--report", type=pages.path, metavar="PAGE", help="write a page with pictures")
 
 
 def run(args: Namespace) -> int:
@@ -62,6 +63,8 @@ def run(args: Namespace) -> int:
         from edgetpu_build.engine.placement import with_operators
 
         outcome = with_operators(found, outcome)
+    if args.report:
+        pages.write(view, args.report, pages.of_build(found, outcome))
     if args.compare:
         return _compared(args, view, found, outcome)
     return output.outcome(view, outcome, explain=args.explain)

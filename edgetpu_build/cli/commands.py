@@ -53,7 +53,6 @@ COMMANDS: tuple[Command, ...] = (
         "Bring compiled models, budgets and edgetpu.lock up to date",
         "project",
         later_options=(
-            ("--report", "write an HTML report"),
             ("--executor", "compile elsewhere than in local processes"),
         ),
     ),
@@ -68,12 +67,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("verify", "Compare outputs with lock and store, or with a fresh compile", "project"),
     Command("explain", "Explain a model's fingerprint, a placement rule or an error code", "look"),
-    Command(
-        "inspect",
-        "Show what is in a .tflite or compiled file, or how two differ",
-        "look",
-        later_options=(("--html", "write a page with pictures"),),
-    ),
+    Command("inspect", "Show what is in a .tflite or compiled file, or how two differ", "look"),
     Command("ops", "List the operators that the Edge TPU runs, and their limits", "look"),
     Command(
         "compile", "Compile models without a project, with edgetpu_compiler's options", "single", google_style=True

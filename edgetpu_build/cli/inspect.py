@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgetpu_build.cli import output
+from edgetpu_build.cli import output, pages
 from edgetpu_build.cli.output import View
 from edgetpu_build.errors import error
 
@@ -21,6 +21,7 @@ HELP = "Show what is in a .tflite or compiled file, or how two differ"
 def configure(parser: ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a model or a compiled file")
     parser.add_argument("others", nargs="*", metavar="FILE2", help="what to compare it with; several are shown in turn")
+    parser.add_argument("--html", type=pages.path, metavar="PAGE", help="write a page with pictures")
 
 
 def run(args: Namespace) -> int:
@@ -40,6 +41,10 @@ def run(args: Namespace) -> int:
         blocks.append(report.human_tokens(files))
         more["shared_tokens"] = report.tokens_json(files)
     text = "\n\n".join(filter(None, blocks))
+    if args.html:
+        from edgetpu_build.report import html
+
+        pages.write(view, args.html, html.render(html.of_files(files)))
     warnings = [warning for found in files for warning in found.warnings]
     return output.answer(view, NAME, text, units=[report.to_json(files)], diagnostics=warnings, **more)
 
