@@ -17,6 +17,7 @@ __all__ = [
     "__version__",
     "compile",
     "inspect",
+    "runtime",
 ]
 
 
@@ -25,6 +26,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
+    if name == "runtime":
+        return importlib.import_module("edgetpu_build.runtime")
     return getattr(importlib.import_module("edgetpu_build.api"), name)
 
 

@@ -1,3 +1,4 @@
+from edgetpu_build import runtime as runtime
 from edgetpu_build.api import Diagnostic as Diagnostic
 from edgetpu_build.api import EdgeTpuBuildError as EdgeTpuBuildError
 from edgetpu_build.api import Figure as Figure
