@@ -212,7 +212,7 @@ class Job:
         words = log.decode("utf-8", "replace") if log else ""
         told = next((run.blocks[0] for run in transcript.read(words) if run.blocks), None)
         block = replace(block, rows=told.rows if told else block.rows)
-        reading.check(model, found, block, len(data), label)
+        reading.check(model, found, block, label)
         reading.check_runtime(found, options.min_runtime_version, label)
         return Piece(data, found, block, names.with_slots(words))
 

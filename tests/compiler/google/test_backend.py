@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -247,10 +248,23 @@ def test_what_is_no_result_is_a_failure(recording: Recording, answer: dict[str, 
     assert words in told.message
 
 
-def test_text_and_file_that_disagree_are_an_error(recording: Recording) -> None:
-    recording.good(told(MODEL, on_cpu=(LAST,), subgraphs=2))
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        ({"subgraphs": 2}, "Edge TPU subgraphs: printed 2, in the file 1"),
+        ({"on_cpu": (3, 4)}, "operators on the CPU: printed 2, in the file 1"),
+        ({"used": 0}, "cached parameters: printed 0.00B, in the file 40.00KiB"),
+        ({"used": 39 << 10}, "cached parameters: printed 39.00KiB, in the file 40.00KiB"),
+        ({"used": 1 << 20}, "cached parameters: printed 1.00MiB, in the file 40.00KiB"),
+        ({"off_chip": 0}, "streamed parameters: printed 0.00B, in the file 30.00KiB"),
+        ({"off_chip": 36 << 10}, "streamed parameters: printed 36.00KiB, in the file 30.00KiB"),
+    ],
+)
+def test_text_and_file_that_disagree_are_an_error(recording: Recording, printed: dict[str, Any], words: str) -> None:
+    one = told(MODEL, on_cpu=(LAST,), cached=40 << 10, streamed=30 << 10)
+    recording.good(replace(one, **printed))
     found = fails(recording, MODEL).diagnostics[0]
-    assert (found.code, "Edge TPU subgraphs: printed 2, in the file 1" in found.message) == ("ETB315", True)
+    assert (found.code, words in found.message) == ("ETB315", True), found.message
 
 
 def test_a_table_that_is_not_the_file_s_is_an_error(recording: Recording) -> None:

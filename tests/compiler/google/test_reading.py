@@ -49,6 +49,6 @@ def test_real_compiles_are_read_as_they_are_known_to_be() -> None:
         log = CORPUS / "logs" / f"{row['id']}.log"
         if log.exists():
             (block,) = transcript.read(log.read_text())[0].blocks
-            reading.check(original, found, block, len(data), name)
+            reading.check(original, found, block, name)
             placed = reading.operators(original, found, block, ())
             assert all(op.status for op in placed), name
