@@ -29,6 +29,7 @@ from edgetpu_build.runtime.refusal import ModelError, refuse
 from edgetpu_build.runtime.silicon import Silicon, delegate
 from edgetpu_build.tflite.model import Model
 from edgetpu_build.tflite.reader import read
+from edgetpu_build.tflite.schema import IDENTIFIER
 
 Kernels = Literal["default", "reference"]
 Make = Callable[[bytes], litert.Interpreter]
@@ -208,8 +209,8 @@ def _content(path: str | os.PathLike[str] | None, content: bytes | None) -> tupl
 
 
 def _opened(content: bytes, label: str) -> Model | None:
-    """A compiled file's model; None for any other file, which is LiteRT's business. ValueError if it is damaged."""
-    if not any(code.encode() in content for code in TARGETS):
+    """A compiled file's model; None for any other model, which is LiteRT's business. ValueError if it is damaged."""
+    if content[4:8] == IDENTIFIER and not any(code.encode() in content for code in TARGETS):
         return None
     with _as_litert_s():
         return read(content, label=label)

@@ -141,7 +141,7 @@ def files(net, tmp_path):
         (["{net}", "--devices", ":0,:1"], 2, "1 files and 2 devices"),
         (["{net}", "--repeat", "0"], 2, "at least 1"),
         (["{net}", "--kernels", "fast"], 2, "allowed: default, reference"),
-        (["{bad}"], 3, "ETB321"),
+        (["{bad}"], 3, "is not a TensorFlow Lite model"),
         (["{cut}"], 3, "damaged"),
     ],
 )

@@ -141,6 +141,14 @@ def test_litert_without_the_device_refuses_the_file_by_name() -> None:
         made.original(ARTIFACT)
 
 
+@pytest.mark.parametrize(
+    ("content", "text"), [(b"", "is empty"), (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer")]
+)
+def test_what_is_no_model_is_a_value_error(content: bytes, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Interpreter(model_content=content)
+
+
 def test_a_truncated_file_is_a_value_error_with_our_diagnostics() -> None:
     with pytest.raises(ValueError, match="damaged") as caught:
         Interpreter(model_content=ARTIFACT[: len(ARTIFACT) // 2], device=Device())
