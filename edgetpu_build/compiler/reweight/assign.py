@@ -8,7 +8,7 @@ artifacts whose words are all told apart by value). Where several operators are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgetpu_build.compiler.reweight.blobs import refused
@@ -57,15 +57,32 @@ class Roles:
         return self.after[candidate[0]][candidate[1]].constants
 
 
-def words(streams: Sequence[Sequence[Requantisation]], roles: Roles, schedule: Sequence[int]) -> list[list[Word]]:
+def words(
+    streams: Sequence[Sequence[Requantisation]],
+    roles: Roles,
+    schedule: Sequence[int],
+    hints: Sequence[Mapping[int, tuple[Candidate, ...]]] = (),
+) -> list[list[Word]]:
     """Every word of every executable with its new constants; ETB323 for one that nothing explains, or that two
     operators claim.
 
-    ``schedule``: the convolutions in the order in which they run; empty if that is not known.
+    ``schedule``: the convolutions in the order in which they run; empty if that is not known. ``hints``: whose words
+    these are, where that is known (on the way back): they must explain them too.
     """
     named = [_explained(found, roles) for found in streams]
     _require([entry for entries in named for entry in entries], roles)
+    if hints:
+        named = [_hinted(entries, known) for entries, known in zip(named, hints, strict=True)]
     return [_resolved(entries, roles, schedule) for entries in named]
+
+
+def _hinted(entries: list[Entry], known: Mapping[int, tuple[Candidate, ...]]) -> list[Entry]:
+    if [word.at for word, _ in entries] != [*known]:
+        raise refused("constants are not found again in the new instructions")
+    for word, candidates in entries:
+        if not set(known[word.at]) <= set(candidates):
+            raise refused(f"word {word.at} of the new instructions is not explained by the new model")
+    return [(word, known[word.at]) for word, _ in entries]
 
 
 def _explained(found: Sequence[Requantisation], roles: Roles) -> list[Entry]:

@@ -36,8 +36,8 @@ def blobs_of(graph: Graph) -> list[bytes]:
 def places(made: list[bytes], stored: list[memoryview]) -> list[Place] | None:
     """Where every layer lies; None if they do not tile the parameters without gap."""
     free, found = dict(enumerate(made)), []
-    for number, parameters in enumerate(stored):
-        start = 0
+    for number, view in enumerate(stored):
+        start, parameters = 0, bytes(view)  # comparing views is slow
         while start < len(parameters):
             layer = _at(free, parameters, start)
             if layer is None:
@@ -73,12 +73,7 @@ def replaced(
     return result
 
 
-def _at(free: dict[int, bytes], parameters: memoryview, start: int) -> int | None:
+def _at(free: dict[int, bytes], parameters: bytes, start: int) -> int | None:
     """The layer that lies here: the longest that fits."""
-    best = None
-    for layer, data in free.items():
-        end = start + len(data)
-        longer = best is None or len(data) > len(free[best])
-        if longer and end <= len(parameters) and parameters[start : start + 64] == data[:64]:
-            best = layer if parameters[start:end] == data else best
-    return best
+    fitting = [layer for layer, data in free.items() if parameters.startswith(data, start)]
+    return max(fitting, key=lambda layer: len(free[layer]), default=None)

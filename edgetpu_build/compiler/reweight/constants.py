@@ -371,8 +371,13 @@ def _softmax(graph: Graph, index: int) -> Iterator[Role]:
         yield Role("difference", constants, paired=None)
     for constants, function in _SHARES:
         yield Role("share", constants, function=function, paired=None)
-    exponential = Constants(bits(whole), 0, EXPONENT_BOUND, 0, 0, 0, 255)
-    yield Role("exponential", exponential, function=EXPONENT, paired=None)
+    for multiplier, arrays in ((bits(whole), 0), (ONE, 2)):  # the table has the multiplier of an incomplete group
+        exponential = Constants(multiplier, 0, EXPONENT_BOUND, 0, 0, 0, 255)
+        yield Role("exponential", exponential, arrays=arrays, function=EXPONENT, paired=None)
+    high, low = clamps(source)
+    zero = point(source)
+    largest = Constants(ratio(scale, scale), high, low, -zero & 0xFFFF_FFFF, zero, zero)
+    yield Role("largest", largest, arrays=0, lanes=(4,))
 
 
 _SHARES = (

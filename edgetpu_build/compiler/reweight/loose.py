@@ -10,7 +10,7 @@ places each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from edgetpu_build.compiler.parameters.site import scale_of
 from edgetpu_build.compiler.reweight.assign import Word
@@ -132,10 +132,9 @@ def _pair(graph: Graph, index: int) -> tuple[int, int]:
     return (0, 0) if first is None or second is None else rationals(first, second)[1]
 
 
-def scalars(found: Sequence[Change], words: Sequence[Word], graphs: Graphs) -> Iterator[Change]:
+def scalars(operands: Mapping[int, int], words: Sequence[Word], graphs: Graphs) -> Iterator[Change]:
     """What operands of the scalar core become: scales and zero points of SOFTMAX where no requantisation has them."""
     old, new = graphs
-    operands = dict(found)
     done = {operator for word in words for operator, _ in word.candidates if word.found.function}
     softmax = [i for i in sorted(old.mapped) if old.operators[i].kind == "SOFTMAX" and i not in done]
     becomes: dict[tuple[int, int], set[tuple[int, int]]] = {}
@@ -143,7 +142,7 @@ def scalars(found: Sequence[Change], words: Sequence[Word], graphs: Graphs) -> I
         becomes.setdefault(_softmax(old, index), set()).add(_softmax(new, index))
     for (scale, zero), after in becomes.items():
         many = sum(_softmax(old, index) == (scale, zero) for index in softmax)
-        places = [at for at, operand in found if operand == scale]
+        places = [at for at, operand in operands.items() if operand == scale]
         if len(places) != SCALAR_COPIES * many or any(operands.get(at - 2) != zero for at in places):
             raise refused("the scale and zero point of SOFTMAX are not where they should be")
         if len(after) != 1:

@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from edgetpu_build.compiler.package import decode
 from edgetpu_build.compiler.reweight import blobs, container, loose, numerics
-from edgetpu_build.compiler.reweight.assign import Roles, Word, words
+from edgetpu_build.compiler.reweight.assign import Candidate, Roles, Word, words
 from edgetpu_build.compiler.reweight.blobs import Place, refused
 from edgetpu_build.compiler.reweight.constants import MOVE, RULES, Role, point, roles
 from edgetpu_build.compiler.reweight.container import SILICON, Program
@@ -71,6 +71,15 @@ class _Side:
         return cls(graph, blobs.blobs_of(graph), {index: roles(graph, index) for index in sorted(graph.mapped)})
 
 
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """What was done to one executable: the operators of each word, and immediates and operands before and after."""
+
+    words: dict[int, tuple[Candidate, ...]]
+    immediates: dict[int, tuple[int, int]]
+    scalars: dict[int, tuple[int, int]]
+
+
 def prove(old: Model, compiled: Model, new: Model) -> Reweighted:
     """The compiled file of ``old`` with the numbers of ``new``.
 
@@ -88,9 +97,10 @@ def prove(old: Model, compiled: Model, new: Model) -> Reweighted:
         compiled = read(repacked(compiled, {}, room=True))
     before = _understood(old.main, compiled, frozenset(_absorbed(old.main, compiled)))
     after = _Side.of(Graph(main, before.graph.mapped, before.graph.generation))
-    result = _turned(compiled, before, after, pairs)
+    traces: list[_Trace] = []
+    result = _turned(compiled, (before, after), pairs, traces)
     back = {name: Pair(pair.new, pair.old) for name, pair in pairs.items()}
-    if _turned(read(result.data), after, before, back, token=_token(compiled)).data != bytes(compiled.raw):
+    if _turned(read(result.data), (after, before), back, traces, token=_token(compiled)).data != bytes(compiled.raw):
         raise refused("the way back does not give the artifact that came in")
     renamed = {name: pair.new.name for name, pair in pairs.items() if name != pair.new.name}
     if any(tensor.name in renamed for tensor in compiled.main.tensors):
@@ -146,20 +156,25 @@ def _runtime(compiled: Model) -> int:
 
 
 def _turned(
-    compiled: Model, before: _Side, after: _Side, pairs: Mapping[str, Pair], token: int | None = None
+    compiled: Model, sides: tuple[_Side, _Side], pairs: Mapping[str, Pair], traces: list[_Trace], token: int = 0
 ) -> Reweighted:
-    """The compiled file with the numbers of ``after`` where it has those of ``before``."""
+    """The compiled file with the numbers of the second side where it has those of the first.
+
+    ``traces``: empty on the way there, which fills it; ``token``: what to write, derived where it is 0.
+    """
+    before, after = sides
     data = bytearray(compiled.raw)
     view = memoryview(data)
     programs = container.programs(view, compiled)
     places = blobs.places(before.blobs, [program.parameters for program in programs])
     if places is None:
         raise refused("the parameters are not those of the model")
-    for place, fresh in blobs.replaced(before.graph, after.graph, (before.blobs, after.blobs), places):
+    found = blobs.replaced(before.graph, after.graph, (before.blobs, after.blobs), places)
+    for place, fresh in found:
         programs[place.executable].parameters[place.start : place.start + len(fresh)] = fresh
-    done = _instructions([p for p in programs if p.type != CACHING], before, after, places)
+    done = _instructions([p for p in programs if p.type != CACHING], sides, places, traces)
     numerics.replace_all(view, compiled, programs, pairs)
-    fresh_token = _derived(programs) if token is None else token
+    fresh_token = token or _derived(programs)
     for program in programs:
         program.set_token(fresh_token)
     return Reweighted(
@@ -173,17 +188,29 @@ def _turned(
     )
 
 
-def _instructions(programs: Sequence[Program], before: _Side, after: _Side, places: Sequence[Place]) -> list[Word]:
+def _instructions(
+    programs: Sequence[Program], sides: tuple[_Side, _Side], places: Sequence[Place], traces: list[_Trace]
+) -> list[Word]:
     """Replaces every constant in the instructions."""
+    before, after = sides
     named = Roles(before.graph, after.graph, before.roles, after.roles)
     schedule = _schedule(before.graph, places) if len(programs) == 1 else ()
     streams = [Stream(b"".join(program.bitstreams)) for program in programs]
-    done = words([list(stream.requantisations()) for stream in streams], named, schedule)
-    known = {role.constants for mine in named.before.values() for role in mine}
-    for program, stream, mine in zip(programs, streams, done, strict=True):
-        _replace(stream, mine, before.graph, after.graph)
-        if (odd := next(Stream(b"".join(program.bitstreams)).lookalikes(known), None)) is not None:
+    known = {role.constants for mine in before.roles.values() for role in mine}
+    for stream in streams:
+        if (odd := next(stream.lookalikes(known), None)) is not None:
             raise refused(f"word {odd} of the instructions holds known constants in an unknown form")
+    hints = [trace.words for trace in traces]
+    done = words([stream.requantisations() for stream in streams], named, schedule, hints)
+    if traces:
+        for stream, trace in zip(streams, traces, strict=True):
+            _restore(stream, trace)
+    else:
+        traces += [_replace(stream, mine, sides) for stream, mine in zip(streams, done, strict=True)]
+    for program, stream, mine in zip(programs, streams, done, strict=True):
+        for word in mine:
+            if word.new != word.found.constants:
+                stream.put(word.found, word.new)
         start, fresh = 0, stream.data()
         for chunk in program.bitstreams:
             chunk[:] = fresh[start : start + len(chunk)]
@@ -191,17 +218,35 @@ def _instructions(programs: Sequence[Program], before: _Side, after: _Side, plac
     return [word for mine in done for word in mine]
 
 
-def _replace(stream: Stream, done: Sequence[Word], old: Graph, new: Graph) -> None:
+def _replace(stream: Stream, done: Sequence[Word], sides: tuple[_Side, _Side]) -> _Trace:
+    """Replaces immediates and operands; gives what was done."""
+    graphs = (sides[0].graph, sides[1].graph)
     foreign = [found.at for found in stream.requantisations() if found.foreign]
-    immediates = list(loose.immediates(list(stream.immediates()), done, foreign, (old, new)))
-    scalars = list(loose.scalars(list(stream.scalars()), done, (old, new)))
-    for at, value in immediates:
+    immediates, operands = dict(stream.immediates()), dict(stream.scalars())
+    changes = dict(loose.immediates([*immediates.items()], done, foreign, graphs))
+    moved = dict(loose.scalars(operands, done, graphs))
+    for at, value in changes.items():
         stream.put_immediate(at, value)
-    for at, operand in scalars:
+    for at, operand in moved.items():
         stream.put_scalar(at, operand)
-    for word in done:
-        if word.new != word.found.constants:
-            stream.put(word.found, word.new)
+    return _Trace(
+        words={word.found.at: word.candidates for word in done},
+        immediates={at: (value, changes.get(at, value)) for at, value in immediates.items()},
+        scalars={at: (operands[at], operand) for at, operand in moved.items()},
+    )
+
+
+def _restore(stream: Stream, trace: _Trace) -> None:
+    """Takes back what was done to immediates and operands; ETB323 where they are not what that should have made."""
+    immediates, operands = dict(stream.immediates()), dict(stream.scalars())
+    if immediates != {at: after for at, (_, after) in trace.immediates.items()}:
+        raise refused("immediates are not found again in the new instructions")
+    for at, (before, _) in trace.immediates.items():
+        stream.put_immediate(at, before)
+    for at, (before, after) in trace.scalars.items():
+        if operands.get(at) != after:
+            raise refused("an operand of the scalar core is not found again in the new instructions")
+        stream.put_scalar(at, before)
 
 
 def _schedule(graph: Graph, places: Sequence[Place]) -> list[int]:

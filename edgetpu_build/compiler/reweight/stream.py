@@ -83,9 +83,15 @@ class Stream:
         words = struct.unpack(f"<{2 * count}Q", bytes(data[: count * WORD]))
         self._low, self._high = list(words[::2]), list(words[1::2])
         self.count = count
+        self._found: list[Requantisation] | None = None
 
-    def requantisations(self) -> Iterator[Requantisation]:
-        """All, in the order of the stream."""
+    def requantisations(self) -> list[Requantisation]:
+        """All, in the order of the stream, as they were in the beginning."""
+        if self._found is None:
+            self._found = list(self._requantisations())
+        return self._found
+
+    def _requantisations(self) -> Iterator[Requantisation]:
         low, high = self._low, self._high
         for n in range(2, self.count - 1):
             if low[n - 2] or high[n - 2] or high[n + 1] or low[n + 1] >> 47:
