@@ -125,7 +125,8 @@ PROJECT = (
         kind=integer(1, auto=True),
         default='"auto"',
         env="EDGETPU_BUILD_JOBS",
-        doc="How many compiles run at the same time; `auto` is one for each processor.",
+        doc="How many compiles run at the same time; `auto` is one for each processor, with Google's compiler as many "
+        "as there is memory for.",
         example="jobs = 4",
     ),
     Key(
@@ -435,6 +436,8 @@ DEVICE = (
     ),
 )
 
+MODE = choice("read", "read-write")
+
 REMOTE = (
     Key(
         name="url",
@@ -445,7 +448,7 @@ REMOTE = (
     ),
     Key(
         name="mode",
-        kind=choice("read", "read-write"),
+        kind=MODE,
         default='"read-write"',
         doc="Whether results are only taken from it, or put there too.",
         example='mode = "read"',
@@ -464,9 +467,26 @@ KEYS: dict[Scope, dict[str, Key]] = {
 REMOTE_ALLOWED = "a URL, a table of `url` and `mode`, or a list of these"
 
 FROZEN = "EDGETPU_BUILD_FROZEN"
+REMOTE_MODE = "EDGETPU_BUILD_REMOTE_MODE"
+REMOTE_WRITE_ERRORS = "EDGETPU_BUILD_REMOTE_WRITE_ERRORS"
+WRITE_ERRORS = choice("ignore", "local", "all")
+
+PULL_REQUEST = {
+    "GITHUB_EVENT_NAME": "pull_request",
+    "CI_PIPELINE_SOURCE": "merge_request_event",
+    "CIRCLE_PULL_REQUEST": "https://",
+    "BUILD_REASON": "PullRequest",
+    "BITBUCKET_PR_ID": "",
+}
+"""Variable of a CI -> how its value begins when the job builds what anybody may have proposed."""
 
 ENVIRONMENT = {
     **{key.env: f"Wins over `{key.name}`, wherever that stands." for key in PROJECT if key.env},
+    REMOTE_MODE: "`read` or `read-write`, for every shared store; without it, CI jobs of pull requests only read.",
+    REMOTE_WRITE_ERRORS: "`ignore` (default): a unit that cannot be kept is a warning; `local`: an error where the "
+    "local store cannot keep it; `all`: also where a shared one cannot.",
+    "EDGETPU_BUILD_REMOTE_TOKEN": "Bearer token for the servers in `EDGETPU_BUILD_REMOTE_CACHE`, and for no others; "
+    "netrc serves those in pyproject.toml.",
     FROZEN: "`1` compiles nothing, as `build --frozen`: only the lock and stored or committed outputs.",
     "EDGETPU_BUILD_CACHE_DIR": "Folder of the store, instead of the user's cache folder.",
     "EDGETPU_BUILD_CACHE_SIZE": "How large the store may grow (2 GiB without it).",

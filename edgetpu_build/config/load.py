@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from edgetpu_build.config import keys as names
 from edgetpu_build.config import rules
 from edgetpu_build.config.findings import ROOT, Findings, listed, named, nearest, shown
 from edgetpu_build.config.keys import FROZEN, HOOK_OPTIONS, KEYS, PROJECT, REMOTE_ALLOWED, Key, Scope
@@ -70,6 +71,7 @@ def parse(
     findings = Findings(file, key_lines(text))
     values = _table(table, ROOT, "project", findings)
     twins = _twins(env, findings)
+    values["remote_cache"] = _modes(twins.pop("remote_cache", values.get("remote_cache", ())), env, findings)
     frozen = bool(_twin(FROZEN, BOOLEAN, env, findings))
     _hook_table(_at(document, _HOOK), findings)
     models, groups = values.pop("models", {}), values.pop("groups", {})
@@ -188,7 +190,10 @@ def _remotes(found: Any, path: KeyPath, findings: Findings) -> tuple[RemoteCache
             continue
         table = {"url": one} if isinstance(one, str) else one
         values = _table(table, where, "remote", findings)
-        if "url" in values:
+        if "@" in values.get("url", "").partition("://")[2].partition("/")[0]:
+            hint = "keep it in netrc, or set `EDGETPU_BUILD_REMOTE_CACHE` where it is needed"
+            findings.error("ETB205", where, f"{named(where)} holds a name or password, which everybody can read", hint)
+        elif "url" in values:
             stores.append(RemoteCache(**{name: value for name, value in values.items() if name != "lines"}))
     return tuple(stores)
 
@@ -246,9 +251,19 @@ def _twins(env: Mapping[str, str], findings: Findings) -> Values:
             if value is not None:
                 twins[key.attribute] = value
         elif key.env and env.get(key.env):
-            url = _twin(key.env, URL, env, findings)
-            twins[key.attribute] = (RemoteCache(url=url),) if url else ()
+            urls = (_twin(key.env, URL, {key.env: url.strip()}, findings) for url in env[key.env].split(","))
+            twins[key.attribute] = tuple(RemoteCache(url=url, from_env=True) for url in urls if url)
+    if word := _twin(names.REMOTE_WRITE_ERRORS, names.WRITE_ERRORS, env, findings):
+        twins["write_errors"] = word
     return twins
+
+
+def _modes(stores: tuple[RemoteCache, ...], env: Mapping[str, str], findings: Findings) -> tuple[RemoteCache, ...]:
+    """As the environment says; without a word of it, what anybody may have proposed is not shared with all."""
+    mode = _twin(names.REMOTE_MODE, names.MODE, env, findings)
+    if not mode and any(name in env and env[name].startswith(begin) for name, begin in names.PULL_REQUEST.items()):
+        mode = "read"
+    return tuple(replace(store, mode=mode) for store in stores) if mode else stores
 
 
 def _twin(variable: str, kind: Kind, env: Mapping[str, str], findings: Findings) -> Any:

@@ -39,8 +39,11 @@ class DeviceConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteCache:
+    """A shared store. ``from_env``: its URL stands in the environment, so secrets of the environment may go there."""
+
     url: str
     mode: Literal["read", "read-write"] = "read-write"
+    from_env: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,8 @@ class Config:
 
     ``hook_enabled``: `[tool.hatch.build.hooks.edgetpu]` stands in the file; ``uses_hatchling``: hatchling is the build
     backend. ``uses_uv``/``uv_cache_keys``: `[tool.uv]`.
-    ``frozen``: EDGETPU_BUILD_FROZEN=1. ``warnings`` were found while reading and are shown by every command.
+    ``frozen``: EDGETPU_BUILD_FROZEN=1. ``write_errors``: EDGETPU_BUILD_REMOTE_WRITE_ERRORS. ``warnings`` were
+    found while reading and are shown by every command.
     """
 
     compiler: CompilerChoice = "auto"
@@ -105,6 +109,7 @@ class Config:
     jobs: int = 0
     ship_logs: bool = False
     remote_cache: tuple[RemoteCache, ...] = ()
+    write_errors: Literal["ignore", "local", "all"] = "ignore"
     device: DeviceConfig = DeviceConfig()
     budget: Budget = Budget()
     models: tuple[ModelConfig, ...] = ()

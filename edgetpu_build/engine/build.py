@@ -113,6 +113,7 @@ def run(project: Project, names: Sequence[str], mode: Mode, *, jobs: int = 0, sa
     new = lock.updated(entries, keep=(unit.name for unit in planned.units))
     removed, left = _withdraw_orphans(project, lock, new, planned, index, mode)
     lock_changed = mode.writes and new.units != lock.units and _write_lock(project, entries, planned)
+    project.store.flush()
     outcome = Outcome(
         command=mode.command,
         units=tuple(_judged(attempts, units, lock, project, mode)),

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgetpu_build import files
 from edgetpu_build.compiler.interface import Request, Result, Source
@@ -30,6 +30,9 @@ from edgetpu_build.engine.stored import Made
 from edgetpu_build.errors import EdgeTpuBuildError, error
 from edgetpu_build.figure import Figures
 from edgetpu_build.store import Store
+
+if TYPE_CHECKING:
+    from edgetpu_build.store.remote import Tiers
 
 Say = Callable[[str, str], None]
 
@@ -102,7 +105,7 @@ def described(
 
 def _make(decision: Decision, making: Making) -> Attempt:
     unit, inputs, key = decision.unit, decision.inputs, decision.fingerprint
-    made = None if making.force or not key else look_up(key, making)
+    made = None if making.force or not key else look_up(unit, inputs, key, making)
     compiled = made is None
     if made is None:
         if making.frozen:
@@ -125,14 +128,22 @@ def _members(locked: LockedUnit, made: Made, before: LockedUnit | None) -> tuple
     )
 
 
-def look_up(key: str, making: Making) -> Made | None:
-    """The unit of a fingerprint, from the store, else from outputs in the tree under whatever name they have."""
+def look_up(unit: Unit, inputs: Inputs, key: str, making: Making) -> Made | None:
+    """What a fingerprint stands for: from the store, outputs in the tree under whatever name, or a shared store."""
     record = making.store.get(key)
     made = stored.from_store(record, making.store.read) if record else None
     if made is None and not making.logs:
-        same = (unit for unit in making.lock.units.values() if unit.fingerprint == key)
-        made = next(filter(None, (_from_tree(unit, making) for unit in same)), None)
+        same = (one for one in making.lock.units.values() if one.fingerprint == key)
+        made = next(filter(None, (_from_tree(one, making) for one in same)), None)
+    if made is None and (tiers := making.store.tiers):
+        made = _from_strangers(tiers, unit, inputs, key)
     return made
+
+
+def _from_strangers(tiers: Tiers, unit: Unit, inputs: Inputs, key: str) -> Made | None:
+    from edgetpu_build.engine.stranger import taken
+
+    return tiers.fetch(key, lambda record, contents: taken(record, contents, unit, inputs))
 
 
 def _compile(unit: Unit, making: Making) -> tuple[Made, Inputs, str, bool]:
@@ -145,7 +156,7 @@ def _compile(unit: Unit, making: Making) -> tuple[Made, Inputs, str, bool]:
     identity = making.compilers.identify(unit)
     key = fingerprint(ingredients(identity, unit.options, [source for source, _ in inputs]))
     with making.store.exclusive(key, lambda: making.say(unit.name, "waiting for another build")):
-        made = None if making.force else look_up(key, making)
+        made = None if making.force else look_up(unit, inputs, key, making)
         if made is not None:
             return made, inputs, key, False
         making.say(unit.name, "compiling")
@@ -169,6 +180,8 @@ def request_of(unit: Unit, contents: list[bytes]) -> Request:
 def _keep(key: str, result: Result, store: Store) -> Made:
     contents, facts = stored.to_store(result)
     record = store.put(key, contents, facts)
+    if tiers := store.tiers:
+        tiers.offer(key)
     made = stored.from_store(record, lambda blob: contents.get(blob.name))
     if made is None:
         raise error("ETB314", "the compiler's result does not hold together")

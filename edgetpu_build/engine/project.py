@@ -33,10 +33,13 @@ class Project:
     def load(cls, root: Path, env: Mapping[str, str]) -> Project:
         """The project whose pyproject.toml lies in ``root``. Raises ETB2nn with every fault of its configuration."""
         from edgetpu_build.config.load import load
-        from edgetpu_build.store import open_store
+        from edgetpu_build.store import Remote, open_store
 
         root = Path(os.path.realpath(root))
-        return cls(root=root, config=load(root, env), env=env, store=open_store(env))
+        config = load(root, env)
+        remotes = [Remote(one.url, one.mode == "read-write", one.from_env) for one in config.remote_cache]
+        store = open_store(env, remotes=remotes, write_errors=config.write_errors)
+        return cls(root=root, config=config, env=env, store=store)
 
     @property
     def state(self) -> str:

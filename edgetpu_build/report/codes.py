@@ -170,6 +170,14 @@ PAGES: dict[str, tuple[str, str]] = {
         "The runtime, simulated or real, does not take the compiled file or the device; the message is its own text.",
         "Compile for the runtime that the device has, and name a device that there is.",
     ),
+    "ETB322": (
+        "`reweight` puts new numbers into a compiled model. Operators, shapes, types and options must be the same.",
+        "Compile the new model. Constants that are no weights (shapes, paddings) count as part of the architecture.",
+    ),
+    "ETB323": (
+        "Something about the compiled file is not understood, so `reweight` refuses: it never guesses.",
+        "Compile the new model with Google's compiler; docs/explanation/reweighting.md lists what is covered.",
+    ),
     "ETB401": (
         "Google's compiler is asked for and was not found.",
         'Install `edgetpu_compiler`, set `compiler-command`, or take `compiler = "builtin"` (simulator artifacts).',
@@ -196,6 +204,10 @@ PAGES: dict[str, tuple[str, str]] = {
     "ETB506": (
         "The store cannot be read or written; the build goes on without it.",
         "Check permissions and room of `edgetpu-build cache dir`, or set `EDGETPU_BUILD_CACHE_DIR`.",
+    ),
+    "ETB507": (
+        "A store of `remote-cache` is silent, refuses us or holds what is not right; the build goes on without it.",
+        "Ask it by hand (`curl URL/ac/x` answers 404 where all is well), then see `edgetpu-build cache stats`.",
     ),
     "ETB701": (
         "Something happened that nobody foresaw. A file with the details was written and named.",

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgetpu_build import files
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, error, warning
@@ -23,8 +24,13 @@ from edgetpu_build.store.locks import Locks
 from edgetpu_build.store.record import Blob, DamagedError, Record, decode, encode
 from edgetpu_build.units import SIZES, parse_size
 
+if TYPE_CHECKING:
+    from edgetpu_build.store.remote import Tiers
+
 DEFAULT_LIMIT = 2 << 30
 Clock = Callable[[], float]
+WriteErrors = Literal["ignore", "local", "all"]
+"""Whose failure to keep a unit is an error: nobody's, the local store's, or a shared one's, too."""
 
 
 @dataclass(slots=True)
@@ -37,14 +43,31 @@ class Counters:
     puts: int = 0
 
 
+class Remote(NamedTuple):
+    """A shared store as it is asked for. ``from_env``: its URL stands in the environment, where secrets may."""
+
+    url: str
+    writes: bool
+    from_env: bool = False
+
+
 class Store:
     """One store. ``root`` is the folder of the layout's version, made when something is first put into it.
 
     ``limit`` is in bytes. ``clock`` gives seconds since 1970 and decides which entries are old, nothing else. Threads
-    may share a store.
+    may share a store. ``remotes``: the shared stores behind it, nearest first; ``env``: who we are to them.
     """
 
-    def __init__(self, root: str, *, limit: int = DEFAULT_LIMIT, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        root: str,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        clock: Clock = time.time,
+        remotes: Sequence[Remote] = (),
+        env: Mapping[str, str] | None = None,
+        write_errors: WriteErrors = "ignore",
+    ) -> None:
         self.root = root
         self.folder = os.path.dirname(root)
         self.limit = limit
@@ -52,6 +75,25 @@ class Store:
         self.counters = Counters()
         self.locks = Locks(f"{self.root}/locks", self._no_locks)
         self._warnings: dict[str, Diagnostic] = {}
+        self._remotes, self._env, self._write_errors = tuple(remotes), env or {}, write_errors
+        self._tiers: Tiers | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def tiers(self) -> Tiers | None:
+        """The shared stores, None without any; what speaks to them is loaded when it is first needed."""
+        if self._tiers is None and self._remotes:
+            with self._opening:
+                if self._tiers is None:
+                    from edgetpu_build.store.remote import open_tiers
+
+                    self._tiers = open_tiers(self, self._remotes, self._env)
+        return self._tiers
+
+    def flush(self) -> None:
+        """Send what is to be shared, if anything is, now that the build has done its own work. Never fails."""
+        if self._tiers:
+            self._tiers.flush()
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -60,7 +102,7 @@ class Store:
 
     def get(self, fingerprint: str) -> Record | None:
         """The record of a unit if it is whole: it parses, its digest holds, every blob is there. Marks it as used."""
-        record = self._look_up(fingerprint)
+        record = self.peek(fingerprint)
         if record is None:
             self.counters.misses += 1
             return None
@@ -131,7 +173,8 @@ class Store:
         with suppress(EdgeTpuBuildError):
             files.move(path, f"{self.root}/quarantine/{os.path.basename(path)}.{os.urandom(4).hex()}")
 
-    def _look_up(self, fingerprint: str) -> Record | None:
+    def peek(self, fingerprint: str) -> Record | None:
+        """As ``get``, but neither counted nor marked as used."""
         path = self.record_path(fingerprint)
         data = self._read(path)
         if data is None:
@@ -183,22 +226,38 @@ class Store:
 
     def _cannot_write(self, failure: EdgeTpuBuildError) -> None:
         told = failure.diagnostics[0]
-        self._warn("ETB506", f"a compiled unit was not stored: {told.message}", told.hint)
+        wrong = self._write_errors != "ignore"
+        self._warn("ETB506", f"a compiled unit was not stored: {told.message}", told.hint, wrong=wrong)
+
+    def shared_trouble(self, message: str, doing: str) -> None:
+        """Say it, once a run: what a shared store did when it was ``doing`` a "read" or "write", or a "note" on it."""
+        if doing == "note":
+            self._warnings.setdefault(doing, Diagnostic(code="ETB507", message=message, severity="note"))
+        else:
+            hint = "the build goes on without it; `edgetpu-build cache stats` counts errors"
+            self._warn("ETB507", message, hint, wrong=doing == "write" and self._write_errors == "all")
 
     def _no_locks(self, failure: OSError) -> None:
         if os.access(self.root, os.W_OK):
             message = f"the store's file system gives no locks ({failure.strerror})"
             self._warn("ETB506", message, "two builds at the same time may compile the same unit twice")
 
-    def _warn(self, code: str, message: str, hint: str = "") -> None:
-        self._warnings.setdefault(code, warning(code, message, hint))
+    def _warn(self, code: str, message: str, hint: str = "", *, wrong: bool = False) -> None:
+        told = warning(code, message, hint)
+        self._warnings.setdefault(f"{code} {wrong}", replace(told, severity="error") if wrong else told)
 
 
-def open_store(env: Mapping[str, str], *, clock: Clock = time.time) -> Store:
+def open_store(
+    env: Mapping[str, str],
+    *,
+    clock: Clock = time.time,
+    remotes: Sequence[Remote] = (),
+    write_errors: WriteErrors = "ignore",
+) -> Store:
     """The store that the environment names; nothing is read or written yet. ETB205 for a size that is none."""
     size = env.get("EDGETPU_BUILD_CACHE_SIZE", "")
     limit = size_limit(size, "EDGETPU_BUILD_CACHE_SIZE") if size else DEFAULT_LIMIT
-    return Store(layout.root_of(env), limit=limit, clock=clock)
+    return Store(layout.root_of(env), limit=limit, clock=clock, remotes=remotes, env=env, write_errors=write_errors)
 
 
 def size_limit(text: str, asked_by: str) -> int:

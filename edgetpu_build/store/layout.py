@@ -3,10 +3,11 @@
     CACHEDIR.TAG  .gitignore  README.txt   for backup programs, for git, for people
     v1/cas/<2 hex>/<sha256>                a blob: the bytes whose SHA-256 is its name, mode 0444
     v1/ac/<2 hex>/<fingerprint>            a record: what one unit compiled to (grammar: ``record.py``)
-    v1/locks/<2 hex>.lock, store.lock      empty, never removed: only ever locked (``locks.py``)
+    v1/locks/<name>.lock                   empty, never removed: only ever locked (``locks.py``)
     v1/quarantine/<name>.<8 hex>           what was found damaged, kept for a day
     v1/projects/<16 hex>/                  what is known of one checkout (``state.py``)
     v1/bugs/                               reports of crashes of ours (written by the command line)
+    v1/tiers                               how often each store had what was asked for (``remote/tally.py``)
     v1/maintained                          empty; its time is that of the last clean-up
 
 A layout that an older version could not use gets a folder of its own, so versions share a machine.

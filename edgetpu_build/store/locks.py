@@ -5,6 +5,7 @@ system gives it back when its holder dies, however it dies. Two sorts:
 
 - ``unit``: one of 256, by the first byte of the fingerprint: held around "look again, compile, store"
 - ``store``: shared while something is stored, exclusive while something is removed
+- ``tally``: held while counts are added up
 
 A thread that holds a unit's lock waits for another only in ascending order, so builds cannot wait for each other in a
 ring, nor a thread for itself; out of order it goes on without, at worst to compile what somebody else compiles, too.
@@ -55,6 +56,10 @@ class Locks:
     def whole(self, *, wait: bool, blocked: Blocked | None = None) -> AbstractContextManager[Held]:
         """Held while blobs and records are removed. Without ``wait`` it may be busy."""
         return self._hold("store.lock", exclusive=True, wait=wait, blocked=blocked)
+
+    def tally(self) -> AbstractContextManager[Held]:
+        """Held while what is counted over all builds is read, added to and written."""
+        return self._hold("tally.lock", exclusive=True, wait=True)
 
     @contextmanager
     def _hold(self, name: str, *, exclusive: bool, wait: bool, blocked: Blocked | None = None) -> Iterator[Held]:

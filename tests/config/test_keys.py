@@ -22,7 +22,7 @@ VALUES: dict[Scope, type] = {
 }
 NOT_KEYS = {
     *("name", "lines", "warnings"),
-    *("frozen", "hook_enabled", "uses_hatchling", "uses_uv", "uv_cache_keys"),
+    *("frozen", "write_errors", "from_env", "hook_enabled", "uses_hatchling", "uses_uv", "uv_cache_keys"),
 }
 EVERY = [(scope, key) for scope, keys in KEYS.items() for key in keys.values()]
 

@@ -255,7 +255,7 @@ class TestEnvironment:
         config = parse(EVERY_KEY, env)
         assert config.compiler_command == ("ssh", "coral", "edgetpu compiler")
         assert (config.jobs, config.frozen) == (7, True)
-        assert config.remote_cache == (RemoteCache(url="file:///srv"),)
+        assert config.remote_cache == (RemoteCache(url="file:///srv", from_env=True),)
         everywhere = (config, *config.models, *config.groups)
         assert {(place.compiler, place.timeout) for place in everywhere} == {("builtin", 9.0)}
 
