@@ -177,7 +177,8 @@ def explanation(operators: Iterable[OperatorResult]) -> str:
     for operator in left:
         if operator.follows >= 0:
             continue
-        lines.append(f"  {operator.index} {operator.name} [{operator.rule}]: {operator.reason}")
+        rule = f" [{operator.rule}]" if operator.rule else ""
+        lines.append(f"  {operator.index} {operator.name}{rule}: {operator.reason}")
         if operator.hint:
             lines.append(f"    hint: {operator.hint}")
         after = sum(other.follows == operator.index for other in left)

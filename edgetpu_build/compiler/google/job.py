@@ -275,7 +275,7 @@ class Job:
         self, sources: Sequence[Source], models: Sequence[Model], options: Options, told: translate.Failure
     ) -> list[str]:
         """By running the program on ever other beginnings of the model, if that was asked for."""
-        wanted = self._locate and len(models) == 1 and told.kind != "timeout"
+        wanted = self._locate and len(models) == 1 and told.kind in translate.LOCATABLE
         if not wanted or options.segments > 1 or not models[0].main.operators:
             return []
         plain = replace(options, delegate_step=0)
@@ -287,6 +287,8 @@ class Job:
 
         at = locate.smallest_failing(len(models[0].main.operators), fails) - 1
         kind = models[0].main.operators[at].kind
+        if not at:
+            return [f"compiled alone, operator 0 ({kind}) fails already"]
         return [f"compiled alone, the operators before {at} ({kind}) succeed, with it they fail"]
 
     def _made_log(self, operators: Sequence[OperatorResult]) -> str:

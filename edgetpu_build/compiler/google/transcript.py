@@ -29,7 +29,7 @@ class Printed:
 
     def figure(self) -> Figure:
         """Exact where only one multiple of 64 bytes prints so (up to 1 MiB), else the printed value and its range."""
-        first = -(-self.low // STEP) * STEP
+        first = int(-(-self.low // STEP)) * STEP
         if first <= self.high < first + STEP:
             return exact(first)
         return Figure(round((self.low + self.high) / 2), "estimated", self.low, self.high)

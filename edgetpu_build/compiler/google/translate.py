@@ -196,6 +196,8 @@ _BY_KIND: dict[str, Cause] = {
     "unsupported": _unsupported,
 }
 _SUSPICIOUS = (*FLAKY, "reason", "timeout")
+LOCATABLE = (*FLAKY, "reason", "error", "prepare", "unsupported")
+"""Failures that one operator causes, so that it can be looked for."""
 
 
 def _signal(number: int) -> str:

@@ -109,6 +109,7 @@ def test_a_printed_size_holds_the_size(size: int) -> None:
     assert found.holds(size)
     figure = found.figure()
     assert figure.confidence == "estimated" or figure.value == size
+    assert isinstance(figure.value, int)
     if size < 1 << 20:
         assert figure.value == size
 
