@@ -72,16 +72,16 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "compile", "Compile models without a project, with edgetpu_compiler's options", "single", google_style=True
     ),
+    Command("bench", "Predict latency per operator and segment, first inference and pipeline", "single"),
     Command("run", "Run a compiled model, or its segments, on a simulated or real device", "single"),
+    Command("reweight", "Put a retrained model's numbers into a compiled file", "single"),
     Command("init", "Write [tool.edgetpu] into pyproject.toml", "setup"),
     Command("add", "Add models to [tool.edgetpu]", "setup"),
     Command("doctor", "Say what was found, what is missing and what to do", "setup"),
     Command("cache", "Show, prune, clear or verify the store", "setup"),
     Command("schema", "Print the JSON Schema of [tool.edgetpu]", "setup"),
-    Command("bench", "Latency per operator and segment", "later", later=True),
     Command("simulate", "A workload over several devices", "later", later=True),
     Command("partition", "Cut a model by measured latency", "later", later=True),
-    Command("reweight", "New weights in a compiled model", "later", later=True),
 )
 
 GLOBAL_OPTIONS = (

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edgetpu_build.config.lines import KeyPath
 from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError
+
+if TYPE_CHECKING:
+    from edgetpu_build.config.lines import KeyPath
 
 ROOT: KeyPath = ("tool", "edgetpu")
 _SHOWN = 60

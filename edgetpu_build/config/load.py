@@ -12,18 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from edgetpu_build import noop
+from edgetpu_build.config import document, rules
 from edgetpu_build.config import keys as names
-from edgetpu_build.config import rules
 from edgetpu_build.config.findings import ROOT, Findings, listed, named, nearest, shown
 from edgetpu_build.config.keys import FROZEN, HOOK_OPTIONS, KEYS, PROJECT, REMOTE_ALLOWED, Key, Scope
 from edgetpu_build.config.kinds import BOOLEAN, URL, Kind, Unfit
-from edgetpu_build.config.lines import KeyPath, key_lines
 from edgetpu_build.config.model import Budget, Config, DeviceConfig, GroupConfig, ModelConfig, RemoteCache
-from edgetpu_build.config.toml import TOMLDecodeError, loads
 from edgetpu_build.errors import error
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from edgetpu_build.config.document import Document
+    from edgetpu_build.config.lines import KeyPath
 
 Values = dict[str, Any]  # what a table gives, by field name: only keys that are there and fit
 Tables = Mapping[str, Values]
@@ -34,7 +36,13 @@ _FOR_GROUPS = ("compiler", "timeout")
 
 def load(root: Path, env: Mapping[str, str]) -> Config:
     """The configuration of the project in ``root``; EdgeTpuBuildError with every problem found."""
-    return parse(read(root), env, is_file=lambda path: os.path.isfile(os.path.join(root, path)))
+    text, memo = read(root), memo_path(root, env)
+    return parse(text, env, is_file=lambda path: os.path.isfile(os.path.join(root, path)), memo=memo)
+
+
+def memo_path(root: Path, env: Mapping[str, str]) -> str:
+    """Where it is kept what the text of a project's pyproject.toml was read as."""
+    return os.path.join(noop.state_dir(os.path.realpath(root), env), "document")
 
 
 def read(root: Path) -> str:
@@ -61,28 +69,32 @@ def parse(
     *,
     file: str = "pyproject.toml",
     is_file: Callable[[str], bool] = lambda _: False,
+    memo: str = "",
 ) -> Config:
-    """The configuration in a text, which may come from git's index. ``is_file``: a source of that name exists."""
-    document = _document(text, file)
-    table = _at(document, ROOT)
+    """The configuration in a text, which may come from git's index. ``is_file``: a source of that name exists.
+
+    ``memo``: a file that may spare reading the text again (``document``).
+    """
+    tree, lines = _document(text, file, memo)
+    table = _at(tree, ROOT)
     if table is None:
         hint = "run `edgetpu-build init` to write one"
         raise error("ETB202", f"`{file}` has no `[tool.edgetpu]` table", hint, file=file, line=1, key="tool.edgetpu")
-    findings = Findings(file, key_lines(text))
+    findings = Findings(file, lines)
     values = _table(table, ROOT, "project", findings)
     twins = _twins(env, findings)
     values["remote_cache"] = _modes(twins.pop("remote_cache", values.get("remote_cache", ())), env, findings)
     frozen = bool(_twin(FROZEN, BOOLEAN, env, findings))
-    _hook_table(_at(document, _HOOK), findings)
+    _hook_table(_at(tree, _HOOK), findings)
     models, groups = values.pop("models", {}), values.pop("groups", {})
     rules.check(models, groups, findings, is_file=is_file, default_runtime=values.get("min_runtime_version", 14))
     findings.raise_errors()
 
-    hook, uv = _at(document, _HOOK), _at(document, ("tool", "uv"))
+    hook, uv = _at(tree, _HOOK), _at(tree, ("tool", "uv"))
     about = Config(
         frozen=frozen,
         hook_enabled=isinstance(hook, dict),
-        uses_hatchling=_at(document, ("build-system", "build-backend")) == "hatchling.build",
+        uses_hatchling=_at(tree, ("build-system", "build-backend")) == "hatchling.build",
         uses_uv=isinstance(uv, dict),
         uv_cache_keys=isinstance(uv, dict) and "cache-keys" in uv,
         warnings=tuple(findings.warnings),
@@ -93,18 +105,20 @@ def parse(
 def _resolve(about: Config, project: Values, models: Tables, groups: Tables, twins: Values) -> Config:
     """``about`` with all of `[tool.edgetpu]` filled in and every inheritance applied."""
     budget = project.pop("budget", {})
+    inherited_budget = _budget(budget)
     device = {name: value for name, value in project.pop("device", {}).items() if name != "lines"}
 
     def own(values: Values, *inherited: str) -> Values:
         passed = {name: project[name] for name in inherited if name in project}
         won = {name: value for name, value in twins.items() if name in inherited}
-        return passed | values | won | {"budget": _budget(budget, values.get("budget", {}))}
+        bounds = _budget(budget, values["budget"]) if "budget" in values else inherited_budget
+        return passed | values | won | {"budget": bounds}
 
     return replace(
         about,
         **project,
         device=DeviceConfig(**device),
-        budget=_budget(budget),
+        budget=inherited_budget,
         models=tuple(ModelConfig(name=name, **own(values, *_FOR_MODELS)) for name, values in models.items()),
         groups=tuple(GroupConfig(name=name, **own(values, *_FOR_GROUPS)) for name, values in groups.items()),
     )
@@ -120,10 +134,10 @@ def _budget(*inheritance: Values) -> Budget:
     return Budget(**merged | {"lines": lines})
 
 
-def _document(text: str, file: str) -> dict[str, Any]:
+def _document(text: str, file: str, memo: str) -> Document:
     try:
-        return loads(text)
-    except TOMLDecodeError as problem:
+        return document.read(text, memo)
+    except ValueError as problem:  # tomllib's, which need not be loaded to be caught
         reason, _, place = str(problem).partition(" (at ")
         match = re.match(r"line ([0-9]+)", place)
         line = int(match[1]) if match else text.count("\n") + 1
@@ -131,9 +145,9 @@ def _document(text: str, file: str) -> dict[str, Any]:
         raise error("ETB201", f"`{file}` is not TOML: {reason}", file=file, line=line) from None
 
 
-def _at(document: Mapping[str, Any], path: KeyPath) -> Any:
+def _at(tree: Mapping[str, Any], path: KeyPath) -> Any:
     """What stands at a path of tables, None if nothing does."""
-    found: Any = document
+    found: Any = tree
     for key in path:
         found = found.get(key) if isinstance(found, dict) else None
     return found

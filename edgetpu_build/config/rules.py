@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgetpu_build.config.findings import ROOT, Findings, listed, named, nearest
 from edgetpu_build.config.keys import NAME
-from edgetpu_build.config.lines import KeyPath
+
+if TYPE_CHECKING:
+    from edgetpu_build.config.lines import KeyPath
 
 Tables = Mapping[str, dict[str, Any]]
 _MODELS: KeyPath = (*ROOT, "models")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from edgetpu_build import noop
-from edgetpu_build.config.load import parse
+from edgetpu_build.config.load import memo_path, parse
 from edgetpu_build.config.model import Config
 from edgetpu_build.engine import baseline, budget, git, lockfile, statindex
 from edgetpu_build.engine.compilers import Compilers
@@ -92,7 +92,8 @@ def _staged(project: Project) -> _Scene:
     if index.kind(PYPROJECT) == "missing":
         raise error("ETB201", f"`{PYPROJECT}` is not in git's index", f"run `git add {PYPROJECT}`", file=PYPROJECT)
     text = index.read(PYPROJECT).decode("utf-8", "replace")
-    config = parse(text, project.env, is_file=lambda path: index.kind(path) == "file")
+    memo = memo_path(project.root, project.env)
+    config = parse(text, project.env, is_file=lambda path: index.kind(path) == "file", memo=memo)
     lock = lockfile.parse(index.read(lockfile.NAME)) if index.kind(lockfile.NAME) == "file" else None
     return _Scene(config=config, lock=lock, tree=index, contents=index, staged=index)
 
