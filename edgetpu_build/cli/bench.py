@@ -59,7 +59,7 @@ def device(args: Namespace) -> Device:
     from edgetpu_build.config.model import DeviceConfig
     from edgetpu_build.latency.model import Device
 
-    own = DeviceConfig() if args.link and args.clock else _configured(args)
+    own = DeviceConfig() if args.link and args.clock else configured(args)
     return Device(link=args.link or own.link, clock=args.clock or own.clock, host=args.host)
 
 
@@ -95,7 +95,8 @@ def _bench(paths: Sequence[str], asked: Options, assumed: Device) -> Bench:
     return Bench(name=_name(paths), device=assumed, stages=found)
 
 
-def _configured(args: Namespace) -> DeviceConfig:
+def configured(args: Namespace) -> DeviceConfig:
+    """The `device` table of the project here; what it is without one where there is no project."""
     from edgetpu_build.cli import project
     from edgetpu_build.config.load import load
     from edgetpu_build.config.model import DeviceConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
-from edgetpu_build.cli import options, output
+from edgetpu_build.cli import bench, options, output
 from edgetpu_build.cli.output import View
 from edgetpu_build.errors import EdgeTpuBuildError, error
 
@@ -14,7 +14,7 @@ HELP = "Run a compiled model, or its segments, on a simulated or real device"
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a compiled file, or its segments in order")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a compiled file, or the segments of one")
     parser.add_argument(
         "--input",
         action="append",
@@ -23,7 +23,12 @@ def configure(parser: ArgumentParser) -> None:
         help="what to feed: an array (.npy) or a picture (.pgm, .ppm; others with Pillow); once for each input",
     )
     parser.add_argument("--repeat", type=options.whole(1), default=1, metavar="N", help="how often (default: once)")
-    parser.add_argument("--devices", default="", metavar="NAMES", help="for each file, such as :0,:1 or usb:0,pci:0")
+    parser.add_argument(
+        "--devices",
+        default="",
+        metavar="NAMES",
+        help="for each file, such as :0,:1 or usb:0,pci:0; simulated ones are as the project's `device` table has them",
+    )
     parser.add_argument(
         "--kernels",
         type=options.one_of("default", "reference"),
@@ -37,13 +42,18 @@ def run(args: Namespace) -> int:
     view = View.of(args)
     try:
         from edgetpu_build.report import run as report
-        from edgetpu_build.runtime import session
+        from edgetpu_build.runtime import devices, session
     except ImportError as problem:
         hint = "`pip install 'edgetpu-build[runtime]'`"
         raise error("ETB215", f"`run` needs LiteRT and numpy: {problem}", hint) from None
+    own = bench.configured(args)
+    devices.plug(devices.simulated(link=own.link, clock=own.clock, sram=own.sram, count=own.count))
+    files, *others = bench.grouped(args.files)
     names = [name for name in args.devices.split(",") if name]
     try:
-        found = session.run(args.files, args.input, repeat=args.repeat, devices=names, kernels=args.kernels)
+        found = session.run(
+            args.files if others else files, args.input, repeat=args.repeat, devices=names, kernels=args.kernels
+        )
     except EdgeTpuBuildError:
         raise
     except (ValueError, RuntimeError) as problem:  # LiteRT's own

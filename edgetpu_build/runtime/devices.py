@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from edgetpu_build.runtime.device import Device
+from edgetpu_build.runtime.device import SRAM, Clock, Device, Link
 from edgetpu_build.runtime.refusal import not_loaded
 
 PLUGGED = 8
@@ -42,7 +42,16 @@ def find(name: str | Device | None = None) -> Device:
     raise not_loaded(LIBRARY, f"no simulated Edge TPU is called `{name}`", f"there are {known}", code="ETB214")
 
 
-plug(
-    [Device(path=f"/dev/simulated_usb_{number}") for number in range(PLUGGED)]
-    + [Device(link="pcie", path=f"/dev/simulated_apex_{number}") for number in range(PLUGGED)]
-)
+def simulated(
+    *, link: Link = "usb3", clock: Clock = "max", sram: int | str = SRAM, count: int = PLUGGED
+) -> list[Device]:
+    """Fresh devices, eight or ``count`` on ``link`` and then eight on the other bus."""
+    other: Link = "usb3" if link == "pcie" else "pcie"
+    return [
+        Device(link=bus, clock=clock, sram=sram, path=f"/dev/simulated_{bus}_{number}")
+        for bus, many in ((link, max(count, PLUGGED)), (other, PLUGGED))
+        for number in range(many)
+    ]
+
+
+plug(simulated())

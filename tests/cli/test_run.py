@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ MODEL = models.conv_net(zip_appended=True)
 @pytest.fixture(autouse=True)
 def _own_devices():
     before = runtime.plugged()
-    runtime.plug([runtime.Device() for _ in before])
     yield
     runtime.plug(before)
 
@@ -89,6 +89,25 @@ def test_segments_on_a_device_each(edgetpu, tmp_path, cells):
     assert len(both["devices"]) == 1
     assert both["devices"][0]["stats"]["overlaps"] > 0
     assert "a device of its own" in both["warnings"][0]["message"]
+
+
+def test_segments_are_put_in_order(edgetpu, tmp_path, cells):
+    paths = [str(tmp_path / f"net_segment_{n}_of_2_edgetpu.tflite") for n in range(2)]
+    for path, segment in zip(paths, made.segments(MODEL, 2), strict=True):
+        Path(path).write_bytes(segment)
+    run = edgetpu("run", *paths[::-1], "--input", cells, "--format=json").json
+    assert run["files"] == paths
+
+
+def test_the_device_table_of_the_project_holds(edgetpu, net, tmp_path):
+    table = '[tool.edgetpu]\ndevice = { link = "pcie", sram = "1 KiB" }\n'
+    (tmp_path / "pyproject.toml").write_text(table)
+    run = edgetpu("run", net, "--project", str(tmp_path))
+    assert run.code == 3
+    assert "do not fit into 1.00KiB on-chip" in run.err
+    (tmp_path / "pyproject.toml").write_text(table.replace("1 KiB", "1 MiB"))
+    run = edgetpu("run", net, "--project", str(tmp_path), "--format=json").json
+    assert run["devices"][0]["type"] == "pci"
 
 
 def test_reference_kernels(edgetpu, net, cells):
