@@ -44,7 +44,10 @@ LIKELY_TO_FAIL = 0.6  # at which likelihood the delegate search counts a try as 
 
 
 class Builtin:
-    """The backend called ``builtin``."""
+    """The backend called ``builtin``. ``segments``: where to cut, found by somebody else; () for as the options say."""
+
+    def __init__(self, segments: segmentation.Segments = ()) -> None:
+        self._segments = segments
 
     def identify(self) -> Identity:
         return identity()
@@ -57,9 +60,9 @@ class Builtin:
         models = [reader.read(source.data, label=source.label) for source in request.sources]
         found = [diagnosis.examine(m, s.label, generation=known) for m, s in zip(models, request.sources, strict=True)]
         progress("predicting")
-        job = _Job(request, token(request))
+        job = _Job(request, token(request, self._segments), self._segments)
         options, notes = _counted(models[0], options)
-        segmented = options.segments > 1 or options.cuts
+        segmented = options.segments > 1 or options.cuts or self._segments
         members, tries = job.segmented(models[0], options) if segmented else job.whole(models, options)
         return Result(
             compiler=self.identify(),
@@ -79,10 +82,11 @@ def _refuse(request: Request) -> None:
             raise error("ETB207", f"`{key}` does not go with several models", "compile the model by itself", key=key)
 
 
-def token(request: Request) -> int:
+def token(request: Request, segments: segmentation.Segments = ()) -> int:
     """The caching token of a compile: 64 bits of its content, shared by all members and segments, never 0."""
     digest = sha256(b"caching token 1")
-    for part in (*_asked(request.options), *(x for source in request.sources for x in _content(source))):
+    cut = (repr(segments).encode(),) if segments else ()
+    for part in (*_asked(request.options), *cut, *(x for source in request.sources for x in _content(source))):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return int.from_bytes(digest.digest()[:8], "little") or 1
@@ -133,6 +137,7 @@ class _Job(NamedTuple):
 
     request: Request
     token: int
+    segments: segmentation.Segments = ()
 
     def whole(self, models: Sequence[Model], options: Options) -> tuple[tuple[MemberResult, ...], Tries]:
         names = [source.intermediate_tensors for source in self.request.sources]
@@ -163,7 +168,8 @@ class _Job(NamedTuple):
     def segmented(self, model: Model, options: Options) -> tuple[tuple[MemberResult, ...], Tries]:
         source = self.request.sources[0]
         found = [
-            self._segment(model, number, operators, options) for number, operators in enumerate(_cuts(model, options))
+            self._segment(model, number, operators, options)
+            for number, operators in enumerate(self.segments or _cuts(model, options))
         ]
         pieces = [piece for piece, _, _ in found]
         operators = sorted((op for _, part, _ in found for op in part.operators), key=lambda op: op.index)
