@@ -72,6 +72,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "compile", "Compile models without a project, with edgetpu_compiler's options", "single", google_style=True
     ),
+    Command("partition", "Cut a model so that its segments take equally long", "single"),
     Command("bench", "Predict latency per operator and segment, first inference and pipeline", "single"),
     Command("run", "Run a compiled model, or its segments, on a simulated or real device", "single"),
     Command("reweight", "Put a retrained model's numbers into a compiled file", "single"),
@@ -81,7 +82,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("cache", "Show, prune, clear or verify the store", "setup"),
     Command("schema", "Print the JSON Schema of [tool.edgetpu]", "setup"),
     Command("simulate", "A workload over several devices", "later", later=True),
-    Command("partition", "Cut a model by measured latency", "later", later=True),
 )
 
 GLOBAL_OPTIONS = (
