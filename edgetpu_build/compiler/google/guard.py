@@ -4,8 +4,8 @@ Started by ``session`` as a script, in a session of its own. It owns the private
 When its stdin ends, because we are done or because we were killed, the group is killed and the folder removed; so a
 build that dies by SIGKILL in the midst of a compile leaves no process and no file. Imports nothing of ours.
 
-Lines of JSON. In: {"argv", "timeout"} a run. Out: ["ready", folder] or ["refused", why]; then for a run any number of
-["text", piece] and one ["end", code, timed_out]. A program that could not be started has no code, but a reason.
+Lines of JSON. In: {"argv", "timeout"} a run. Out: ["ready", folder] or ["refused", why]; then a run's ["started", pid],
+any number of ["text", piece], ["end", code, timed_out]. What cannot be started has no code, but a reason.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ def _run(order: dict[str, object], folder: str, owner: _Owner) -> None:
         _say("end", None, getattr(failure, "strerror", None) or str(failure))
     else:
         with process:
+            _say("started", process.pid)
             timed_out = False
             try:
                 timed_out = _follow(process, children, time.monotonic() + float(order["timeout"]))  # type: ignore[arg-type]

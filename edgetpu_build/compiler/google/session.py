@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +40,8 @@ class Session:
     """Owns a guard, and through it the folder. For `with`."""
 
     def __init__(self) -> None:
+        self._program = 0
+        self.folder = ""
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-S", guard.__file__],
             stdin=subprocess.PIPE,
@@ -67,10 +70,14 @@ class Session:
             kind, value, *more = self._heard()
             if kind == "end":
                 break
+            if kind == "started":
+                self._program = value
+                continue
             pieces.append(value)
             *lines, line = (line + value).split("\n")
             for heard in lines:
                 hear(heard)
+        self._program = 0
         if value is None:
             hint = 'install it, set `compiler-command`, or use `compiler = "builtin"`'
             raise error(
@@ -119,6 +126,16 @@ class Session:
         if self._guard.poll() is None:
             self._guard.kill()
             self._guard.wait()
+        if self._guard.returncode:
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        """What the guard would have done, if it was killed itself."""
+        if self._program:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._program, signal.SIGKILL)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> Session:  # noqa: PYI034 - Self is of Python 3.11
         return self

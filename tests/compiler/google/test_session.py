@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -108,3 +109,19 @@ def test_what_leaves_its_group_is_ended_too(temporary: Path) -> None:
         _, text, _ = shell(session, "setsid sleep 600 & echo $!")
         with pytest.raises(ProcessLookupError):
             os.kill(int(text), 0)
+
+
+def test_a_guard_that_is_killed_leaves_nothing_either(temporary: Path) -> None:
+    pids: list[int] = []
+    with Session() as session:
+
+        def hear(line: str) -> None:
+            pids.append(int(line))
+            os.kill(session._guard.pid, signal.SIGKILL)
+
+        with pytest.raises(EdgeTpuBuildError) as raised:
+            session.run(["sh", "-c", "echo $$; exec sleep 600"], timeout=60, hear=hear)
+    assert raised.value.diagnostics[0].code == "ETB312"
+    assert os.listdir(temporary) == []
+    left = Path(f"/proc/{pids[0]}/cmdline")
+    assert not left.exists() or b"sleep" not in left.read_bytes()
