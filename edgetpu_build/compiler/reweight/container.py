@@ -47,9 +47,10 @@ class Table:
         count = struct.unpack_from("<I", self.data, start)[0]
         return self.data[start + 4 : start + 4 + count * item]
 
-    def table(self, field: str) -> Table | None:
+    def table(self, field: str, kind: str = "") -> Table | None:
+        """A table referred to; ``kind`` where the field is a union."""
         at = self._follow(self.place(field))
-        return Table(self.data, at, self._schema, self._kind(field)) if at else None
+        return Table(self.data, at, self._schema, kind or self._kind(field)) if at else None
 
     def tables(self, field: str) -> Iterator[Table]:
         start = self._follow(self.place(field))
@@ -97,6 +98,28 @@ class Program:
                 numerics = layer.table("numerics")
                 if numerics is not None:
                     yield str(layer.vector("name", 1) or b"", "utf-8", "backslashreplace"), numerics
+
+    def names(self) -> Iterator[memoryview]:
+        """The places of all names of inputs and outputs: of layers, and of what refers to them."""
+        for field in ("input_layers", "output_layers"):
+            for layer in self.table.tables(field):
+                yield layer.vector("name", 1) or memoryview(b"")
+        for chunk in self.table.tables("instruction_bitstreams"):
+            for offset in chunk.tables("field_offsets"):
+                yield from _name_of(offset)
+        hints = self.table.table("dma_hints")
+        for hint in hints.tables("hints") if hints else ():
+            if place := hint.place("any_hint_type"):
+                kind = SCHEMA.members("AnyHint")[self.table.data[place]]
+                if kind == "DmaDescriptorHint" and (about := hint.table("any_hint", kind)):
+                    yield from _name_of(about)
+
+
+def _name_of(holder: Table) -> Iterator[memoryview]:
+    meta = holder.table("meta")
+    name = meta.vector("name", 1) if meta else None
+    if name is not None:
+        yield name
 
 
 def programs(data: memoryview, model: Model) -> list[Program]:

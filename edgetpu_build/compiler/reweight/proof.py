@@ -20,7 +20,7 @@ from edgetpu_build.compiler.reweight.constants import MOVE, RULES, Role, point, 
 from edgetpu_build.compiler.reweight.container import SILICON, Program
 from edgetpu_build.compiler.reweight.graphs import Graph, renumbered
 from edgetpu_build.compiler.reweight.numerics import Pair
-from edgetpu_build.compiler.reweight.repack import repacked
+from edgetpu_build.compiler.reweight.repack import renamed, repacked
 from edgetpu_build.compiler.reweight.stream import Stream
 from edgetpu_build.errors import error
 from edgetpu_build.tflite.model import Model, Subgraph
@@ -93,6 +93,7 @@ def prove(old: Model, compiled: Model, new: Model) -> Reweighted:
     pairs = {mine.name: Pair(mine, theirs) for mine, theirs in tensors}
     if len(pairs) != len(main.tensors):
         raise refused("two tensors of the old model have one name")
+    _known_names(compiled, pairs)
     if _lacks_room(compiled, pairs):
         compiled = read(repacked(compiled, {}, room=True))
     before = _understood(old.main, compiled, frozenset(_absorbed(old.main, compiled)))
@@ -102,10 +103,18 @@ def prove(old: Model, compiled: Model, new: Model) -> Reweighted:
     back = {name: Pair(pair.new, pair.old) for name, pair in pairs.items()}
     if _turned(read(result.data), (after, before), back, traces, token=_token(compiled)).data != bytes(compiled.raw):
         raise refused("the way back does not give the artifact that came in")
-    renamed = {name: pair.new.name for name, pair in pairs.items() if name != pair.new.name}
-    if any(tensor.name in renamed for tensor in compiled.main.tensors):
-        return replace(result, data=repacked(read(result.data), renamed))
-    return result
+    there = {tensor.name for tensor in compiled.main.tensors}
+    names = {name: pair.new.name for name, pair in pairs.items() if name in there and name != pair.new.name}
+    return replace(result, data=renamed(read(result.data), names)) if names else result
+
+
+def _known_names(compiled: Model, pairs: Mapping[str, Pair]) -> None:
+    """Every tensor that the artifact names is one of the old model's."""
+    programs = container.programs(compiled.raw, compiled)
+    names = [str(name, "utf-8", "backslashreplace") for program in programs for name in program.names()]
+    for name in (*names, *(tensor.name for tensor in compiled.main.tensors)):
+        if name and name not in pairs:
+            raise refused(f"`{name}` of the artifact is no tensor of the old model")
 
 
 def _lacks_room(compiled: Model, pairs: Mapping[str, Pair]) -> bool:
