@@ -93,10 +93,12 @@ def prove(old: Model, compiled: Model, new: Model) -> Reweighted:
     pairs = {mine.name: Pair(mine, theirs) for mine, theirs in tensors}
     if len(pairs) != len(main.tensors):
         raise refused("two tensors of the old model have one name")
+    runtime = _checked(compiled)
     _known_names(compiled, pairs)
     if _lacks_room(compiled, pairs):
         compiled = read(repacked(compiled, {}, room=True))
-    before = _understood(old.main, compiled, frozenset(_absorbed(old.main, compiled)))
+    generations = GENERATIONS.get(runtime, ())
+    before = _understood(old.main, compiled, frozenset(_absorbed(old.main, compiled)), generations)
     after = _Side.of(Graph(main, before.graph.mapped, before.graph.generation))
     traces: list[_Trace] = []
     result = _turned(compiled, (before, after), pairs, traces)
@@ -106,6 +108,15 @@ def prove(old: Model, compiled: Model, new: Model) -> Reweighted:
     there = {tensor.name for tensor in compiled.main.tensors}
     names = {name: pair.new.name for name, pair in pairs.items() if name in there and name != pair.new.name}
     return replace(result, data=renamed(read(result.data), names)) if names else result
+
+
+def _checked(compiled: Model) -> int:
+    """The runtime version that the artifact asks for; ETB302 where a package in it is damaged."""
+    operators = [o for o in compiled.main.operators if o.custom_code == SILICON]
+    packages = [decode(o.custom_options or b"") for o in operators]
+    if not packages:
+        raise refused("the compiled file holds no Edge TPU operator")
+    return max(package.min_runtime_version for package in packages)
 
 
 def _known_names(compiled: Model, pairs: Mapping[str, Pair]) -> None:
@@ -145,23 +156,16 @@ def _absorbed(old: Subgraph, compiled: Model) -> Iterator[int]:
             yield index
 
 
-def _understood(old: Subgraph, compiled: Model, mapped: frozenset[int]) -> _Side:
+def _understood(old: Subgraph, compiled: Model, mapped: frozenset[int], generations: Sequence[str]) -> _Side:
     """The old model in the generation whose layout of its parameters is what the artifact holds."""
     stored = [program.parameters for program in container.programs(compiled.raw, compiled)]
-    if not stored:
-        raise refused("the compiled file holds no Edge TPU operator")
-    for generation in GENERATIONS.get(_runtime(compiled), ()):
+    for generation in generations:
         graph = Graph(old, mapped, generation)
         if sum(layer.size for layer in graph.layers) == sum(map(len, stored)):
             side = _Side.of(graph)
             if blobs.places(side.blobs, stored) is not None:
                 return side
     raise refused("the parameters made from the old model are not those of the artifact; was it made of this model?")
-
-
-def _runtime(compiled: Model) -> int:
-    options = [o.custom_options for o in compiled.main.operators if o.custom_code == SILICON and o.custom_options]
-    return decode(options[0]).min_runtime_version
 
 
 def _turned(
