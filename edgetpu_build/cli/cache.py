@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from edgetpu_build.cli import output
 from edgetpu_build.cli.options import one_of, usage_error
 from edgetpu_build.cli.output import View
-from edgetpu_build.errors import Diagnostic
+from edgetpu_build.errors import Diagnostic, error
 from edgetpu_build.units import format_size
 
 if TYPE_CHECKING:
@@ -35,15 +36,24 @@ def configure(parser: ArgumentParser) -> None:
         "action", nargs="?", type=one_of(*ACTIONS), default="stats", metavar="|".join(ACTIONS), help=what
     )
     parser.add_argument("--size", metavar="SIZE", help="prune: the size to reach, instead of the configured limit")
+    parser.add_argument(
+        "--ci", action="store_true", help="prune: keep what edgetpu.lock names and nothing else, for a CI job to save"
+    )
     parser.add_argument("--repair", action="store_true", help="verify: set what is damaged aside")
 
 
 def run(args: Namespace) -> int:
     from edgetpu_build.store import open_store
 
-    for option, given, action in (("--size", args.size, "prune"), ("--repair", args.repair, "verify")):
+    for option, given, action in (
+        ("--size", args.size, "prune"),
+        ("--ci", args.ci, "prune"),
+        ("--repair", args.repair, "verify"),
+    ):
         if given and args.action != action:
             raise usage_error(f"`{option}` goes with `cache {action}`, found `cache {args.action}`")
+    if args.ci and args.size:
+        raise usage_error("`--ci` and `--size` exclude each other")
     view, store = View.of(args), open_store(os.environ)
     if args.action == "dir":
         return output.answer(view, NAME, store.folder, folder=store.folder)
@@ -53,17 +63,34 @@ def run(args: Namespace) -> int:
 
 def _stats(args: Namespace, view: View, store: Store) -> int:
     from edgetpu_build.store.maintenance import stats
+    from edgetpu_build.store.remote import tally
 
-    found = stats(store)
-    return output.answer(view, NAME, _stats_text(found), stats=asdict(found))
+    found, tiers = stats(store), tally.read(store)
+    rows = {name: asdict(counts) for name, counts in tiers.items()}
+    return output.answer(view, NAME, _stats_text(found, rows), stats=asdict(found), tiers=rows)
 
 
 def _prune(args: Namespace, view: View, store: Store) -> int:
     from edgetpu_build.store.content import size_limit
     from edgetpu_build.store.maintenance import prune
 
+    if args.ci:
+        return _prune_for_ci(args, view, store)
     limit = size_limit(args.size, "--size") if args.size else None
     return _removed(view, prune(store, limit, blocked=lambda: _waiting(view)))
+
+
+def _prune_for_ci(args: Namespace, view: View, store: Store) -> int:
+    from edgetpu_build.cli import project
+    from edgetpu_build.engine import lockfile
+    from edgetpu_build.store.maintenance import keep_only
+
+    root = project.root(args)
+    lock = lockfile.read(root)
+    if lock is None:
+        raise error("ETB502", f"there is no `{lockfile.NAME}` in `{root}`", "`edgetpu-build build` writes it")
+    fingerprints = [unit.fingerprint for unit in lock.units.values()]
+    return _removed(view, keep_only(store, fingerprints, blocked=lambda: _waiting(view)))
 
 
 def _clear(args: Namespace, view: View, store: Store) -> int:
@@ -89,7 +116,7 @@ def _removed(view: View, removed: Removed) -> int:
     return output.answer(view, NAME, text, removed=asdict(removed))
 
 
-def _stats_text(found: Stats) -> str:
+def _stats_text(found: Stats, tiers: Mapping[str, Mapping[str, int]]) -> str:
     rows = {
         "folder": found.folder,
         "records": str(found.records),
@@ -99,7 +126,13 @@ def _stats_text(found: Stats) -> str:
         "damaged": f"{found.quarantined} set aside",
         "used": f"{_day(found.oldest_use)} to {_day(found.newest_use)}",
     }
-    return "\n".join(f"{name:<10}{value}" for name, value in rows.items())
+    lines = [f"{name:<10}{value}" for name, value in rows.items()]
+    if tiers:
+        width = max(map(len, tiers)) + 2
+        words = list(next(iter(tiers.values())))
+        lines += ["", f"{'store':<{width}}" + "".join(f"{word:>9}" for word in words)]
+        lines += [f"{name:<{width}}" + "".join(f"{counts[w]:>9}" for w in words) for name, counts in tiers.items()]
+    return "\n".join(lines)
 
 
 def _day(stamp: float | None) -> str:

@@ -122,12 +122,28 @@ def prune(store: Store, limit: int | None = None, blocked: Callable[[], None] | 
         return _prune(store, store.limit if limit is None else limit, certain=held == "held")
 
 
+def keep_only(store: Store, fingerprints: Iterable[str], blocked: Callable[[], None] | None = None) -> Removed:
+    """Remove every record but these, and what else no later run of a CI job needs: projects, reports, damage.
+
+    Waits for running builds. Raises ETB501.
+    """
+    kept = frozenset(fingerprints)
+    with store.locks.whole(wait=True, blocked=blocked):
+        dropped = [(entry.path, entry.stat().st_size) for entry in _files(store, "ac") if entry.name not in kept]
+        freed = sum(size for path, size in dropped if files.remove(path))
+        others = sum(_remove_tree(entry) for folder in _ASIDE for entry in layout.scan(f"{store.root}/{folder}"))
+        rest = _prune(store, store.limit, certain=True)
+    return Removed(
+        records=len(dropped) + rest.records, blobs=rest.blobs, others=others + rest.others, bytes=freed + rest.bytes
+    )
+
+
 def clear(store: Store, blocked: Callable[[], None] | None = None) -> Removed:
     """Remove everything but the lock files. Waits for running builds. Raises ETB501."""
     with store.locks.whole(wait=True, blocked=blocked):
         everything = _prune(store, -1, certain=True)
         rest = (entry for folder in (*layout.KINDS, *_ASIDE) for entry in layout.scan(f"{store.root}/{folder}"))
-        others = sum(_remove_tree(entry) for entry in rest)
+        others = sum(_remove_tree(entry) for entry in rest) + files.remove(f"{store.root}/tiers")
     return Removed(
         records=everything.records, blobs=everything.blobs, others=everything.others + others, bytes=everything.bytes
     )

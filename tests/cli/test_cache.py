@@ -11,6 +11,7 @@ import pytest
 
 from edgetpu_build.cli import main
 from edgetpu_build.store import Store, open_store
+from tests.support.project import Yard, states
 
 KEYS = ["ab" * 32, "cd" * 32, "ef" * 32]
 
@@ -98,3 +99,54 @@ def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
+
+
+def test_stats_by_store(capsys: pytest.CaptureFixture[str]) -> None:
+    from edgetpu_build.store.remote import tally
+    from edgetpu_build.store.remote.tier import Counts
+
+    store = open_store(os.environ)
+    for _ in range(2):
+        tally.add(store, {"local": Counts(hits=1, misses=2), "http://cache": Counts(hits=1, misses=1, errors=3)})
+    lines = run(capsys, "stats")[1].splitlines()
+    assert lines[-3].split() == ["store", "hits", "misses", "errors", "uploads"]
+    assert lines[-2].split() == ["local", "2", "4", "0", "0"]
+    assert lines[-1].split() == ["http://cache", "2", "2", "6", "0"]
+    tiers = run_json(capsys, "stats")[1]["tiers"]
+    assert tiers["http://cache"] == {"hits": 2, "misses": 2, "errors": 6, "uploads": 0}
+    run(capsys, "clear")
+    assert run_json(capsys, "stats")[1]["tiers"] == {}
+
+
+class TestPruneForCi:
+    @pytest.fixture
+    def project(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
+        yard = Yard.at(tmp_path)
+        yard.models(a="a.tflite", b="b.tflite")
+        yard.write("a.tflite", "aaa")
+        yard.write("b.tflite", "bb")
+        monkeypatch.chdir(yard.root)
+        return yard
+
+    def test_what_the_lock_names_stays(self, project: Yard, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+        project.build()
+        project.write("a.tflite", "newer")
+        project.build()
+        code, answer = run_json(capsys, "prune", "--ci")
+        assert code == 0
+        assert (answer["removed"]["records"], answer["removed"]["blobs"]) == (len(KEYS) + 1, len(KEYS) + 1)
+        for output in ("a_edgetpu.tflite", "b_edgetpu.tflite", "edgetpu.lock"):
+            (project.root / output).unlink()
+        assert set(states(project.build()).values()) == {"cached"}
+
+    def test_without_a_lock_nothing_is_removed(
+        self, project: Yard, store: Store, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        code, _, err = run(capsys, "prune", "--ci")
+        assert code == 5
+        assert "edgetpu.lock" in err
+        assert all(store.get(key) for key in KEYS)
+
+    @pytest.mark.parametrize("words", [["stats", "--ci"], ["prune", "--ci", "--size", "1"]])
+    def test_usage(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(capsys, *words)[0] == 2

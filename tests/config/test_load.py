@@ -296,6 +296,66 @@ class TestEnvironment:
         assert failure(MODEL, {f"EDGETPU_BUILD_{variable}": text}) == f"error: `EDGETPU_BUILD_{variable}` {said}"
 
 
+class TestSharedStores:
+    STORES = '[tool.edgetpu]\nremote-cache = ["file:///near", { url = "https://far", mode = "read" }]\n'
+
+    def modes(self, env: Mapping[str, str]) -> list[str]:
+        return [store.mode for store in parse(self.STORES, env).remote_cache]
+
+    def test_several_in_the_environment(self) -> None:
+        env = {"EDGETPU_BUILD_REMOTE_CACHE": "file:///a, https://u:p@b"}
+        assert parse(self.STORES, env).remote_cache == (
+            RemoteCache(url="file:///a", from_env=True),
+            RemoteCache(url="https://u:p@b", from_env=True),
+        )
+
+    def test_a_password_in_the_file_is_refused_and_not_repeated(self) -> None:
+        said = failure('[tool.edgetpu]\nremote-cache = "https://anna:secret@host/x"\n')
+        assert (
+            "error: pyproject.toml:2: `remote-cache` holds a name or password, which everybody can read [ETB205]"
+            in said
+        )
+        assert "secret" not in said
+        assert "netrc" in said
+
+    def test_an_at_sign_further_on_is_a_path(self) -> None:
+        assert parse('[tool.edgetpu]\nremote-cache = "https://host/a@b"\n', {}).remote_cache
+
+    def test_modes(self) -> None:
+        assert self.modes({}) == ["read-write", "read"]
+        assert self.modes({"EDGETPU_BUILD_REMOTE_MODE": "read"}) == ["read", "read"]
+        assert self.modes({"EDGETPU_BUILD_REMOTE_MODE": "read-write"}) == ["read-write", "read-write"]
+
+    @pytest.mark.parametrize(
+        ("name", "value", "reads_only"),
+        [
+            ("GITHUB_EVENT_NAME", "pull_request", True),
+            ("GITHUB_EVENT_NAME", "pull_request_target", True),
+            ("GITHUB_EVENT_NAME", "push", False),
+            ("CI_PIPELINE_SOURCE", "merge_request_event", True),
+            ("CI_PIPELINE_SOURCE", "push", False),
+            ("CIRCLE_PULL_REQUEST", "https://github.com/x/y/pull/1", True),
+            ("CIRCLE_PULL_REQUEST", "", False),
+            ("BUILD_REASON", "PullRequest", True),
+            ("BITBUCKET_PR_ID", "7", True),
+        ],
+    )
+    def test_jobs_of_pull_requests_read_only(self, name: str, value: str, reads_only: bool) -> None:
+        assert self.modes({name: value}) == ["read" if reads_only else "read-write", "read"]
+        assert self.modes({name: value, "EDGETPU_BUILD_REMOTE_MODE": "read-write"}) == ["read-write"] * 2
+
+    @pytest.mark.parametrize("word", ["ignore", "local", "all"])
+    def test_write_errors(self, word: str) -> None:
+        assert parse(self.STORES, {"EDGETPU_BUILD_REMOTE_WRITE_ERRORS": word}).write_errors == word
+        assert parse(self.STORES, {}).write_errors == "ignore"
+
+    @pytest.mark.parametrize("name", ["MODE", "WRITE_ERRORS"])
+    def test_other_words_are_refused(self, name: str) -> None:
+        assert f'`EDGETPU_BUILD_REMOTE_{name}` is `"both"`' in failure(
+            self.STORES, {f"EDGETPU_BUILD_REMOTE_{name}": "both"}
+        )
+
+
 class TestFile:
     def test_is_read_with_its_sources_at_hand(self, tmp_path: Path) -> None:
         (tmp_path / "a[1].tflite").write_bytes(b"")
