@@ -68,6 +68,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("verify", "Compare outputs with lock and store, or with a fresh compile", "project"),
     Command("explain", "Explain a model's fingerprint, a placement rule or an error code", "look"),
     Command("inspect", "Show what is in a .tflite or compiled file, or how two differ", "look"),
+    Command("simulate", "Run a workload over devices, in every way that its models can share them", "look"),
     Command("ops", "List the operators that the Edge TPU runs, and their limits", "look"),
     Command(
         "compile", "Compile models without a project, with edgetpu_compiler's options", "single", google_style=True
@@ -81,7 +82,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("doctor", "Say what was found, what is missing and what to do", "setup"),
     Command("cache", "Show, prune, clear or verify the store", "setup"),
     Command("schema", "Print the JSON Schema of [tool.edgetpu]", "setup"),
-    Command("simulate", "A workload over several devices", "later", later=True),
 )
 
 GLOBAL_OPTIONS = (
