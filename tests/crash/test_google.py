@@ -58,8 +58,10 @@ def _round(folder: Path, how: str) -> list[str]:
     started = os.open(folder / "started", os.O_RDWR)
     environment = tree.environment(TMPDIR=str(folder / "tmp"), **{MARK: mark})
     build = _start(tree, environment)
-    assert select.select([started], [], [], 60)[0], "the compiler was never started"
+    ended = os.pidfd_open(build)
+    assert select.select([started, ended], [], [], 120)[0] == [started], "the compiler was never started"
     os.close(started)
+    os.close(ended)
     _kill(build, how, mark)
     os.waitpid(build, 0)
     left = [f"process {pid}" for pid in _awaited(mark)]
