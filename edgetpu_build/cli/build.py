@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgetpu_build.cli.output import View
     from edgetpu_build.engine.outcome import Outcome
     from edgetpu_build.engine.project import Project
+    from edgetpu_build.engine.why import Cause
 
 NAME = "build"
 HELP = "Bring compiled models, budgets and edgetpu.lock up to date"
@@ -67,7 +68,16 @@ def run(args: Namespace) -> int:
         pages.write(view, args.report, pages.of_build(found, outcome))
     if args.compare:
         return _compared(args, view, found, outcome)
-    return output.outcome(view, outcome, explain=args.explain)
+    return output.outcome(view, outcome, explain=args.explain, why=_why(view, found, outcome))
+
+
+def _why(view: View, found: Project, outcome: Outcome) -> dict[str, Cause]:
+    """For a job's summary only: it takes compiling the committed sources once more."""
+    if view.format != "github":
+        return {}
+    from edgetpu_build.engine.why import of_build
+
+    return of_build(found, outcome)
 
 
 def _compared(args: Namespace, view: View, found: Project, outcome: Outcome) -> int:

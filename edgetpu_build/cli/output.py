@@ -17,6 +17,7 @@ from edgetpu_build.errors import Diagnostic, error, exit_code
 
 if TYPE_CHECKING:  # what only some commands need is loaded by those
     from edgetpu_build.engine.outcome import Outcome
+    from edgetpu_build.engine.why import Cause
     from edgetpu_build.report.progress import Progress
     from edgetpu_build.report.style import Style
 
@@ -40,8 +41,10 @@ class View:
         return self.format == "json"
 
 
-def outcome(view: View, outcome: Outcome, *, explain: bool = False, **more: Any) -> int:
-    """The answer of build, check and verify; ``more``: further keys for a program."""
+def outcome(
+    view: View, outcome: Outcome, *, explain: bool = False, why: Mapping[str, Cause] | None = None, **more: Any
+) -> int:
+    """The answer of build, check and verify. ``why``: causes, for a job's summary. ``more``: keys for JSON."""
     if view.json:
         from edgetpu_build.report import json_form
 
@@ -56,7 +59,7 @@ def outcome(view: View, outcome: Outcome, *, explain: bool = False, **more: Any)
     if view.format == "github":
         from edgetpu_build.report import markdown
 
-        _step_summary(markdown.summary(outcome))
+        step_summary(markdown.summary(outcome, why))
     tell(view, outcome.all_diagnostics)
     return outcome.exit_code
 
@@ -201,7 +204,8 @@ def _folder(view: View) -> str:
     return "" if relative == "." or relative.startswith("..") else relative
 
 
-def _step_summary(page: str) -> None:
+def step_summary(page: str) -> None:
+    """Onto the page of a job at GitHub; nothing anywhere else."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return

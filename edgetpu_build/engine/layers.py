@@ -27,12 +27,13 @@ Read = Callable[[str], bytes | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layered:
-    """One member of a unit. ``figures``: the lock's, with the ranges of the estimates among them."""
+    """One member of a unit. ``figures``, ``segments``: the lock's, with the ranges of the estimates among them."""
 
     name: str
     model: Model
     result: MemberResult
     figures: Figures
+    segments: tuple[Figures, ...] = ()
 
 
 def of(unit: LockedUnit, read: Read) -> tuple[Layered, ...] | None:
@@ -60,6 +61,10 @@ def of(unit: LockedUnit, read: Read) -> tuple[Layered, ...] | None:
             model=model,
             result=_guessed(made) if guess else made,
             figures=_with_ranges(member.figures, made.figures),
+            segments=tuple(
+                _with_ranges(one.figures, again.figures)
+                for one, again in zip(member.segments, made.segments, strict=False)
+            ),
         )
         for member, model, made in zip(unit.members, models, result.members, strict=True)
     )

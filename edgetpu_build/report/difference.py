@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from edgetpu_build.engine.diff import Diff, MemberDiff
+from edgetpu_build.engine.why import Cause
 from edgetpu_build.figure import Figures
-from edgetpu_build.report import changes, text
+from edgetpu_build.report import causes, changes, text
 from edgetpu_build.report.changes import Verdict
 from edgetpu_build.report.style import PLAIN, Style, pad, printable, width
 
 _TITLES = ("model", "figure", "before", "now", "difference")
 _RIGHT = (False, False, True, True, True)
+_ORDER: tuple[Verdict, ...] = ("worse", "changed", "better")
 _COLORS = {"better": "green", "worse": "red", "changed": "dim"}
 
 
@@ -25,10 +27,19 @@ class Line:
     now: str
     difference: str
     verdict: Verdict = "changed"
+    measure: str = ""
+    amount: float = 0.0
 
     @property
     def cells(self) -> tuple[str, ...]:
         return (self.name, self.figure, self.before, self.now, self.difference)
+
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        """The worst first: what got worse, by the order of the figures and then by how much."""
+        keys = [measure.key for measure in changes.MEASURES]
+        at = keys.index(self.measure) if self.measure else len(keys)
+        return _ORDER.index(self.verdict), at, -abs(self.amount)
 
 
 def lines(name: str, before: Figures | None, after: Figures | None, *, changed: bool = False) -> list[Line]:
@@ -44,13 +55,16 @@ def lines(name: str, before: Figures | None, after: Figures | None, *, changed: 
             text.figure(change.after, change.measure.render),
             change.delta,
             change.verdict,
+            change.measure.key,
+            (change.after.value or 0) - (change.before.value or 0),
         )
         for change in changes.between(before, after)
     ]
     return moved or ([Line(name, "content", "", "", "changed")] if changed else [])
 
 
-def human(diff: Diff, style: Style = PLAIN) -> str:
+def human(diff: Diff, style: Style = PLAIN, why: Mapping[str, Cause] | None = None) -> str:
+    """``why``: below the table, a line for each member whose causes are known."""
     found = _lines(diff.members)
     if not found:
         return f"nothing changed since `{diff.rev}`"
@@ -60,28 +74,62 @@ def human(diff: Diff, style: Style = PLAIN) -> str:
         "  ".join(pad(c, w, right=r) for c, w, r in zip(row, widths, _RIGHT, strict=True)).rstrip() for row in rows
     ]
     colors = ["dim", *(_COLORS[line.verdict] for line in found)]
-    return "\n".join(style.paint(row, color) for row, color in zip(drawn, colors, strict=True))
+    table = "\n".join(style.paint(row, color) for row, color in zip(drawn, colors, strict=True))
+    told = causes.summary((m.name, why[m.name]) for m in diff.members if m.name in why) if why else []
+    return "\n\n".join([table, "\n".join(map(printable, told))]) if told else table
 
 
-def markdown(diff: Diff) -> str:
-    """A table for a pull request; what is worse is bold."""
-    return markdown_table(_lines(diff.members)) or f"No figure changed since `{diff.rev}`."
+def markdown(diff: Diff, why: Mapping[str, Cause] | None = None) -> str:
+    """A table for a pull request, worst first; what is worse is bold."""
+    return markdown_table(_lines(diff.members), why) or f"No figure changed since `{diff.rev}`."
 
 
-def markdown_table(found: Iterable[Line]) -> str:
+def markdown_table(
+    found: Iterable[Line], why: Mapping[str, Cause] | None = None, otherwise: Mapping[str, str] | None = None
+) -> str:
+    """``why``: causes by member, for a column of their own. ``otherwise``: what to say of a member without one."""
     from edgetpu_build.report.markdown import cell, table
 
-    rows = [[*map(cell, line.cells[:-1]), _emphasised(line)] for line in found]
-    return table(_TITLES, rows, _RIGHT) if rows else ""
+    ordered = sorted(found, key=lambda line: line.rank)
+    rows = [[*map(cell, line.cells[:-1]), _emphasised(line)] for line in ordered]
+    if not rows:
+        return ""
+    told = _once(ordered, [_why(line, why or {}, otherwise or {}) for line in ordered])
+    if not any(told):
+        return table(_TITLES, rows, _RIGHT)
+    rows = [[*row, cell(sentence)] for row, sentence in zip(rows, told, strict=True)]
+    return table((*_TITLES, "why"), rows, (*_RIGHT, False))
 
 
-def to_json(diff: Diff) -> dict[str, Any]:
-    """``rev`` and ``members``: name, unit, changed, before and after (figures, or null where it is not there)."""
-    return {"rev": diff.rev, "members": [_member(member) for member in diff.members]}
+def to_json(diff: Diff, why: Mapping[str, Cause] | None = None) -> dict[str, Any]:
+    """``rev`` and ``members``: name, unit, changed, before and after (figures, or null where it is not there), and with
+    ``why`` the causes, or null where they are not known.
+    """
+    members = [_member(member) for member in diff.members]
+    if why is not None:
+        for member in members:
+            cause = why.get(member["name"])
+            member["why"] = causes.to_json(cause) if cause else None
+    return {"rev": diff.rev, "members": members}
 
 
 def _lines(members: Iterable[MemberDiff]) -> list[Line]:
     return [line for m in members for line in lines(m.name, m.before, m.after, changed=m.changed)]
+
+
+def _once(ordered: Iterable[Line], sentences: Iterable[str]) -> list[str]:
+    """A sentence that a row of the same model says already is not said again."""
+    said: set[tuple[str, str]] = set()
+    told = []
+    for line, sentence in zip(ordered, sentences, strict=True):
+        told.append("as above" if sentence and (line.name, sentence) in said else sentence)
+        said.add((line.name, sentence))
+    return told
+
+
+def _why(line: Line, why: Mapping[str, Cause], otherwise: Mapping[str, str]) -> str:
+    cause = why.get(line.name)
+    return (causes.sentence(cause, line.measure) if cause else "") or otherwise.get(line.name, "")
 
 
 def _emphasised(line: Line) -> str:

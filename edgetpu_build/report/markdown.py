@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from edgetpu_build.engine.outcome import Outcome
+from edgetpu_build.engine.why import Cause
 from edgetpu_build.report import diagnostics, difference, human, rows
 from edgetpu_build.report.rows import COLUMNS
 from edgetpu_build.report.style import printable
@@ -31,11 +32,15 @@ def outcome_table(outcome: Outcome) -> str:
     return table([c.title for c in COLUMNS], lines, [c.right for c in COLUMNS])
 
 
-def summary(outcome: Outcome) -> str:
-    """A job's summary page: the one line, the table, what changed, what is wrong."""
+def summary(outcome: Outcome, why: Mapping[str, Cause] | None = None) -> str:
+    """A job's summary page: the one line, the table, what changed (worst first, with the cause), what is wrong."""
     found = outcome.all_diagnostics
     members = [m for unit in outcome.units for m in unit.members if m.before]
-    moved = difference.markdown_table(line for m in members for line in difference.lines(m.name, m.before, m.figures))
+    moved = difference.markdown_table(
+        (line for m in members for line in difference.lines(m.name, m.before, m.figures)),
+        why,
+        {m.name: unit.why for unit in outcome.units for m in unit.members},
+    )
     blocks = [f"### edgetpu-build {outcome.command}", human.summary(outcome)]
     if outcome.units:
         blocks.append(outcome_table(outcome))

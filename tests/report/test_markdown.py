@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgetpu_build.compiler.interface import LayerResult
+from edgetpu_build.engine.why import Cause, LayerMove
 from edgetpu_build.report import markdown
 from tests.support import outcomes
 
@@ -24,10 +28,10 @@ SUMMARY = """\
 | ↳ classifier |  | ~2.00 MiB | ~1.00 MiB | 2 |  |  |
 | broken | failed |  |  |  | 1 | 10 ms |
 
-| model | figure | before | now | difference |
-| --- | --- | --: | --: | --: |
-| detector | off-chip | 0 B | 390.6 KiB | **+390.6 KiB** |
-| detector | CPU operators | 0 | 1 | **+1** |
+| model | figure | before | now | difference | why |
+| --- | --- | --: | --: | --: | --- |
+| detector | off-chip | 0 B | 390.6 KiB | **+390.6 KiB** | its source changed |
+| detector | CPU operators | 0 | 1 | **+1** | as above |
 
 - **error**: pyproject.toml:14: detector: \\`off-chip\\` is 390.6 KiB, the budget allows 64.0 KiB (ETB101)
 - **error**: broken: \\`models/b.tflite\\` is a Git LFS pointer (ETB303)
@@ -40,6 +44,15 @@ def test_a_jobs_summary():
 
 def test_nothing_to_do_needs_no_table_of_changes():
     assert "difference" not in markdown.summary(outcomes.fresh(2))
+
+
+def test_a_cause_that_is_known_goes_before_why_it_was_built():
+    layer = LayerResult(index=3, name="CONV_2D", bytes=400_000, placement="cached", reason="")
+    gone = replace(layer, placement="streamed", reason="it does not fit")
+    cause = Cause(layers=(LayerMove(before=layer, after=gone),), seen=True)
+    assert "| 1 layer streams now (390.6 KiB: 3 CONV_2D): it does not fit |" in markdown.summary(
+        outcomes.build(), {"detector": cause}
+    )
 
 
 @given(st.text())

@@ -98,7 +98,6 @@ def _member(member: MemberOutcome, layered: Layered | None, note: str) -> Drawn:
     if layered is None:
         return drawn
     main = layered.model.main
-    segments = {s.index: s.figures for s in layered.result.segments} if layered.figures != member.figures else {}
     return replace(
         drawn,
         figures=layered.figures,
@@ -106,7 +105,12 @@ def _member(member: MemberOutcome, layered: Layered | None, note: str) -> Drawn:
         tensors=_tensors(main),
         edges=edges(main),
         layers=layered.result.layers,
-        segments=tuple(replace(s, figures=segments.get(s.index, s.figures)) for s in drawn.segments),
+        segments=tuple(
+            replace(segment, figures=figures)
+            for segment, figures in zip(
+                drawn.segments, layered.segments or [s.figures for s in drawn.segments], strict=True
+            )
+        ),
         note=note,
     )
 
