@@ -45,7 +45,7 @@ exec cp -R "${2#build-box:}." "${3#build-box:}"
 def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recording:
     """Its program and the stand-ins for the others are on PATH."""
     found = Recording(tmp_path / "bin")
-    for name, text in (("docker", DOCKER), ("ssh", SSH), ("rsync", RSYNC)):
+    for name, text in (("docker", DOCKER), ("podman", DOCKER), ("ssh", SSH), ("rsync", RSYNC)):
         (found.home / name).write_text(text)
         (found.home / name).chmod(0o755)
     monkeypatch.setenv("PATH", os.pathsep.join([str(found.home), os.environ["PATH"]]))
@@ -61,13 +61,19 @@ def compiled(command: tuple[str, ...], data: bytes = MODEL, *names: str) -> Resu
     return google.compile(Request(sources=(source,)), timeout=60, progress=lambda _text: None)
 
 
-@pytest.fixture(params=["docker", "ssh", "folder"])
-def command(request: pytest.FixtureRequest, tmp_path: Path, recording: Recording) -> Iterator[tuple[str, ...]]:
+@pytest.fixture(params=["docker", "podman", "ssh", "folder"])
+def command(
+    request: pytest.FixtureRequest, tmp_path: Path, recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, ...]]:
     """Whatever way it is reached, nothing of it stays over there."""
+    if request.param == "podman":
+        monkeypatch.setenv("DOCKER", "podman")
+        (recording.home / "docker").unlink()
     elsewhere = tmp_path / "elsewhere"
     server = subprocess.Popen([sys.executable, str(RECIPES / "edgetpu-folder-serve.py"), str(elsewhere), "0.02"])
     yield {
         "docker": ("edgetpu-docker", "{workdir}"),
+        "podman": ("edgetpu-docker", "{workdir}"),
         "ssh": ("edgetpu-ssh", "build-box", "{workdir}"),
         "folder": ("edgetpu-folder", str(elsewhere), "{workdir}"),
     }[request.param]
