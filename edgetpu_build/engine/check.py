@@ -79,11 +79,12 @@ def _remember(project: Project, index: StatIndex, planned: Plan, outcome: Outcom
 
 def _worktree(project: Project) -> _Scene:
     root = str(project.root)
+    tree = WorkTree(root)
     return _Scene(
         config=project.config,
         lock=lockfile.read(project.root),
-        tree=WorkTree(root),
-        contents=StatIndex(root, project.state, time.time_ns()),
+        tree=tree,
+        contents=StatIndex(root, project.state, time.time_ns(), looks=tree.looks),
     )
 
 
@@ -130,8 +131,9 @@ def _not_kept(project: Project, missing: list[str]) -> frozenset[str]:
 
 
 def _only_missing(decision: Decision, contents: Contents, excused: frozenset[str]) -> bool:
-    there = [o for o in (decision.locked.files if decision.locked else ()) if o.path not in excused]
-    return not why_broken(there, contents)
+    if decision.locked is None:
+        return False
+    return not why_broken(decision.locked, [o for o in decision.locked.files if o.path not in excused], contents)
 
 
 def _judged(unit: Unit, verdict: Decision | UnitOutcome, before: dict[str, Figures]) -> UnitOutcome:
@@ -149,7 +151,7 @@ def _judged(unit: Unit, verdict: Decision | UnitOutcome, before: dict[str, Figur
     members = tuple(as_outcome(member, member.figures) for member in locked.members)
     found += budget.nothing_mapped(unit, members) + budget.judge(unit, members, before)
     outcome = described(unit, "fresh" if verdict.fresh else "stale", verdict.why, locked, members)
-    return replace(outcome, diagnostics=tuple(told.at(unit=unit.name) for told in found))
+    return replace(outcome, diagnostics=tuple(told.at(unit=unit.name) for told in found)) if found else outcome
 
 
 def _before(project: Project, units: tuple[Unit, ...], lock: Lock, base: str | None) -> dict[str, Figures]:

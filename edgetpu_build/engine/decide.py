@@ -11,7 +11,7 @@ from edgetpu_build.engine.fingerprint import DEFAULTS, Ingredient, Input, change
 from edgetpu_build.engine.lockfile import Lock, LockedMember, LockedUnit
 from edgetpu_build.engine.outcome import Output
 from edgetpu_build.engine.plan import Member, Unit, log_path, output_paths
-from edgetpu_build.errors import error
+from edgetpu_build.errors import EdgeTpuBuildError, error
 
 
 class Contents(Protocol):
@@ -63,7 +63,7 @@ def decide(
     parts = ingredients(identity, unit.options, [source for source, _ in inputs])
     key = fingerprint(parts)
     stale = _why_stale(unit, parts, key, locked, lock, logs=logs)
-    broken = "" if stale or locked is None else why_broken(_expected(unit, locked, sdist=sdist), contents)
+    broken = "" if stale or locked is None else why_broken(locked, _expected(unit, locked, sdist=sdist), contents)
     return Decision(
         unit=unit,
         fresh=not stale and not broken,
@@ -81,13 +81,17 @@ def source_of(member: Member, contents: Contents, travelled: LockedMember | None
     found = contents.digest(member.source)
     if found is None and travelled:
         found = travelled.sha256, travelled.size
-    place: dict[str, str | int] = {"file": "pyproject.toml", "line": member.line, "unit": member.name}
     if found is None:
-        raise error("ETB211", f"source `{member.source}` is gone", "it was there a moment ago", **place)
+        raise _refused("ETB211", member, "is gone", "it was there a moment ago")
     if found[1] <= git.LFS_MOST and not travelled and _is_pointer(member.source, contents):
         hint = f'fetch it with `git lfs pull --include "{member.source}"`'
-        raise error("ETB303", f"`{member.source}` is a Git LFS pointer, not the model itself", hint, **place)
+        raise _refused("ETB303", member, "is a Git LFS pointer, not the model itself", hint)
     return Input(sha256=found[0], intermediate_tensors=member.intermediate_tensors), found[1]
+
+
+def _refused(code: str, member: Member, why: str, hint: str) -> EdgeTpuBuildError:
+    message = f"source `{member.source}` {why}"
+    return error(code, message, hint, file="pyproject.toml", line=member.line, unit=member.name)
 
 
 def _why_stale(
@@ -104,13 +108,17 @@ def _why_stale(
     return next(_misnamed(unit, locked, logs=logs), "") or ("" if locked.ingredients == parts else EDITED)
 
 
-def why_broken(outputs: Iterable[Output], contents: Contents) -> str:
-    """Why the tree does not hold what the lock says, "" if it does. Another caching token is no difference."""
+def why_broken(locked: LockedUnit, outputs: Iterable[Output], contents: Contents) -> str:
+    """Why the tree does not hold these outputs of an entry, "" if it does.
+
+    Google's compiler draws a new caching token at each run, so for its artifacts another token is no difference.
+    """
+    drawn = locked.compiler.name == "google"
     for output in outputs:
         found = contents.digest(output.path)
         if found is None:
             return f"output `{output.path}` is missing"
-        if found[0] != output.sha256 and not differs_in_token(contents, output):
+        if found[0] != output.sha256 and not (drawn and differs_in_token(contents, output)):
             return f"output `{output.path}` has SHA-256 {found[0][:12]}…, the lock says {output.sha256[:12]}…"
     return ""
 

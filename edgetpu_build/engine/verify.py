@@ -77,7 +77,7 @@ def _verified(
 
 def _outputs(locked: LockedUnit, index: StatIndex) -> Iterator[Diagnostic]:
     for output in locked.files:
-        if why := why_broken([output], index):
+        if why := why_broken(locked, [output], index):
             yield from error("ETB104", why, _BUILD).diagnostics
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +79,14 @@ def test_another_revision_of_the_compiler_is_no_finding(built: Yard) -> None:
 
 def test_a_changed_output_is_a_finding(built: Yard) -> None:
     built.write("a_edgetpu.tflite", "mine")
+    assert codes(built.check()) == ["ETB104"]
+
+
+def test_a_digest_that_was_edited_in_the_lock_is_a_finding(built: Yard) -> None:
+    text = built.read("edgetpu.lock").decode()
+    digest = re.search(r'^sha256 = "(\w{64})"', text, re.MULTILINE)
+    assert digest
+    built.write("edgetpu.lock", text.replace(digest[1], "0" * 64))
     assert codes(built.check()) == ["ETB104"]
 
 
