@@ -98,6 +98,7 @@ def _own_options(parser: ArgumentParser) -> None:
     add("--keep-segments", action="store_true", help="also write the segments as they are before compiling")
     add("--emulate-compiler", metavar="VERSION", default="16.0", help="predict this compiler (default: 16.0)")
     add("--explain", action="store_true", help="say of each operator on the CPU why, and what to do")
+    add("--restore-metadata", action="store_true", help="put back the metadata that Google's compiler drops")
     add(
         "--backend",
         metavar="NAME",
@@ -213,6 +214,7 @@ def _request(args: Namespace, known: Generation) -> Request:
         cuts=tuple(name for names in args.cuts for name in names.split(",") if name),
         delegate_step=(args.delegate_search_step or 1) if args.search_delegate else 0,
         multiple_subgraphs=args.enable_multiple_subgraphs,
+        restore_metadata=args.restore_metadata,
         link=args.link,
         generation=known.name if generation(known.name) is known else known.version,
     )

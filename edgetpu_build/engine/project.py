@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgetpu_build.compiler import choose
@@ -36,7 +36,7 @@ class Project:
         from edgetpu_build.store import Remote, open_store
 
         root = Path(os.path.realpath(root))
-        config = load(root, env)
+        config = _placed(load(root, env), root)
         remotes = [Remote(one.url, one.mode == "read-write", one.from_env) for one in config.remote_cache]
         store = open_store(env, remotes=remotes, write_errors=config.write_errors)
         return cls(root=root, config=config, env=env, store=store)
@@ -50,6 +50,14 @@ class Project:
     def unpacked_sdist(self) -> bool:
         """Whether the root is what an sdist unpacks to: then nothing is compiled, and content alone is trusted."""
         return (self.root / "PKG-INFO").is_file()
+
+
+def _placed(config: Config, root: Path) -> Config:
+    """`compiler-command` as it is meant wherever the build runs: a file of the project by its full path."""
+    program, *words = config.compiler_command
+    if "/" not in program or not (root / program).is_file():
+        return config
+    return replace(config, compiler_command=(str(root / program), *words))
 
 
 def find_root(start: Path) -> Path:

@@ -130,3 +130,16 @@ def test_a_shim_is_not_taken_for_google_s_compiler(shim: str, recording: Recordi
 
     assert not google_available(["edgetpu_compiler"])
     assert google_available([str(recording.program)])
+
+
+def test_metadata_come_back_if_asked_for(edgetpu: Edgetpu, recording: Recording) -> None:
+    from edgetpu_build.tflite.reader import read
+    from tests.tflite.test_restore import annotated
+
+    Path("in/c.tflite").write_bytes(annotated())
+    recording.good(told(annotated()))
+    assert edgetpu("compile", "--backend", "google", "in/c.tflite", "--restore-metadata").code == 0
+    assert [name for name, _ in read(Path("c_edgetpu.tflite").read_bytes()).metadata] == [
+        "TFLITE_METADATA",
+        "min_runtime_version",
+    ]
