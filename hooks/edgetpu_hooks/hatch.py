@@ -28,6 +28,9 @@ HATCHS_OWN = frozenset(
     {"enable-by-default", "require-runtime-dependencies", "require-runtime-features", "dependencies"}
 )
 
+WRITTEN_WITHIN = 60
+"""Seconds after which a temporary file of ours is nobody's any more: writing one takes milliseconds."""
+
 
 class EdgeTPUBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Builds before packing, adds what was built, and looks into the archive afterwards."""
@@ -97,7 +100,16 @@ class EdgeTPUBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         self._warn(outcome)
         if outcome.exit_code:
             raise EdgeTpuBuildError(*(d for d in outcome.all_diagnostics if d.severity == "error"))
+        self._sweep(outcome)
         return outcome
+
+    def _sweep(self, outcome: Outcome) -> None:
+        """What a build that was killed left beside the outputs would be packed with them."""
+        from edgetpu_build.files import sweep_temps
+
+        outputs = (output.path for unit in outcome.units for member in unit.members for output in member.outputs)
+        for folder in {Path(self.root, path).parent for path in outputs}:
+            sweep_temps(folder, older_than=WRITTEN_WITHIN)
 
     def _add(self, project: Project, outcome: Outcome, build_data: dict[str, Any]) -> None:
         """Every shipped output, and for an sdist what its wheel will be built from."""

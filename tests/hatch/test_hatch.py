@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import zipfile
@@ -162,6 +163,15 @@ def test_clean_removes_what_was_written_and_nothing_else(consumer: Consumer) -> 
     assert not (consumer.root / "src/consumer/models/a_edgetpu.tflite").exists()
     assert changed.read_bytes() == b"mine"
     assert mine.exists()
+
+
+def test_what_a_killed_build_left_is_not_packed(consumer: Consumer) -> None:
+    consumer.model("a", "models/a.tflite")
+    left = consumer.write("src/consumer/models/.edgetpu-tmp-1", b"half")
+    os.utime(left, (1_700_000_000, 1_700_000_000))
+    consumer.write(".gitignore", b"")
+    assert hatchling(consumer.root, "-t", "wheel").returncode == 0
+    assert not any("tmp" in name for name in names(wheel_of(consumer.root)))
 
 
 def test_hatchs_own_switch_turns_the_hook_off(consumer: Consumer) -> None:
