@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+import numpy as np
 from ai_edge_litert import interpreter as litert
 
 from edgetpu_build.compiler.artifact import CUSTOM_OPERATOR
 from edgetpu_build.compiler.inspection import TARGETS
 from edgetpu_build.errors import EdgeTpuBuildError
 from edgetpu_build.runtime import devices
-from edgetpu_build.runtime.constants import constants
+from edgetpu_build.runtime.constants import constants, size_of
 from edgetpu_build.runtime.device import Device
 from edgetpu_build.runtime.inline import Inlined, inline
 from edgetpu_build.runtime.memory import Contents
@@ -61,6 +62,8 @@ class Interpreter(litert.Interpreter):  # type: ignore[misc]
         kernels: Kernels = "default",
         **options: Any,
     ) -> None:
+        if kernels not in get_args(Kernels):
+            raise ValueError(f"found kernels `{kernels}`, allowed: {', '.join(get_args(Kernels))}")
         content, label = _content(model_path, model_content)
         model = _opened(content, label)
         resolver = litert.OpResolverType.BUILTIN_REF if kernels == "reference" else experimental_op_resolver_type
@@ -96,15 +99,15 @@ class _Plan:
     """A compiled file, registered: its packages by operator, and the model to run.
 
     ``first``: that model with the file's own parameters, which the device is going to load. ``ends``, ``sizes``: the
-    inputs of each operator, and how many elements each has for batch 1.
+    inputs of each operator, and how many bytes each has for batch 1.
     """
 
     def __init__(self, model: Model, packages: Mapping[int, Package]) -> None:
         self.packages = packages
         self.inlined: Inlined = inline(model, {index: package.program for index, package in packages.items()})
         self.ends = {index: model.main.operators[index].inputs for index in packages}
-        tensors = model.main.tensors
-        self.sizes = {index: [prod(tensors[tensor].shape) for tensor in ends] for index, ends in self.ends.items()}
+        sizes = [size_of(tensor) for tensor in model.main.tensors]
+        self.sizes = {index: [sizes[tensor] for tensor in ends] for index, ends in self.ends.items()}
         self.first = self.content({index: package.cached for index, package in packages.items()})
 
     def content(self, cached: Mapping[int, bytes | bytearray | memoryview]) -> bytes:
@@ -188,7 +191,7 @@ class _Attached:
         for tensor, size, layer in zip(
             self._plan.ends[index], self._plan.sizes[index], package.main.inputs, strict=False
         ):
-            now = prod(self._native.TensorSize(tensor, 0))
+            now = prod(self._native.TensorSize(tensor, 0)) * np.dtype(self._native.TensorType(tensor, 0)).itemsize
             if now % size:
                 raise refuse(f'Unexpected input size for "{layer.name}". Expected {size} or {layer.size}, got {now}')
             counts.add(now // size)

@@ -240,6 +240,11 @@ def test_tensors_are_those_of_the_compiled_file() -> None:
     assert [details["name"] for details in interpreter.get_tensor_details()] == names
 
 
+def test_kernels_that_there_are_not() -> None:
+    with pytest.raises(ValueError, match="found kernels `fast`, allowed: default, reference"):
+        make_interpreter(ARTIFACT, kernels="fast")
+
+
 def test_a_model_that_was_not_compiled_runs_as_in_litert() -> None:
     for model in (MODEL, models.float_net()):
         values = random_inputs(model)
