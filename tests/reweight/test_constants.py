@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgetpu_build.compiler.reweight.constants import bits, clamps, closest, rationals, ratio, roles
+from edgetpu_build.compiler.reweight.constants import bits, clamps, closest, ratio, rationals, roles
 from edgetpu_build.compiler.reweight.graphs import Graph
 from edgetpu_build.tflite.model import Quantization, Subgraph, Tensor
 from edgetpu_build.tflite.reader import read
@@ -52,8 +52,8 @@ def test_factors_of_a_sum(first: float, second: float) -> None:
         assert step == pytest.approx(max(first, second) / max(pair), rel=1e-6)
 
 
-def graph(**more: bool) -> Graph:
-    main: Subgraph = read(nets.model(nets.facts(**more))).main
+def graph(*, per_channel: bool = False) -> Graph:
+    main: Subgraph = read(nets.model(nets.facts(per_channel=per_channel))).main
     return Graph(main, frozenset(range(len(main.operators))), "16.0")
 
 
@@ -72,7 +72,8 @@ def test_an_operator_without_parameters_is_read_from_its_tensors() -> None:
     kinds = [operator.kind for operator in found.operators]
     (role,) = roles(found, kinds.index("LOGISTIC"))
     source = found.input(kinds.index("LOGISTIC"), 0)
-    assert source is not None and source.quantization is not None
+    assert source is not None
+    assert source.quantization is not None
     assert role.constants.multiplier == bits(source.quantization.scale[0])
 
 

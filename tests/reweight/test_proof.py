@@ -15,6 +15,7 @@ from edgetpu_build.errors import EdgeTpuBuildError
 from edgetpu_build.tflite.reader import read
 from tests.reweight import nets
 from tests.support import silicon
+from tests.support.models import Net
 
 KINDS = [("INT8", False), ("INT8", True), ("UINT8", False)]
 
@@ -135,10 +136,12 @@ def test_hostile_files_end_in_messages(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     files[at] = bytes(damaged[: data.draw(st.integers(1, len(damaged)))])
+    codes = set()
     try:
         prove(*map(read, files))
     except EdgeTpuBuildError as problem:
-        assert problem.exit_code == 3
+        codes = {d.exit_code for d in problem.diagnostics}
+    assert codes <= {3}
 
 
 def _tamper(old: bytes, compiled: bytes, new: bytes, *, tries: int, seed: int) -> None:
@@ -163,7 +166,7 @@ def _tamper(old: bytes, compiled: bytes, new: bytes, *, tries: int, seed: int) -
 
 def _twins(scales: tuple[float, float] = (0.05, 0.05)) -> dict[str, Any]:
     """Two products of one input, that only their results' scales tell apart."""
-    net = nets.Net(per_channel=False)
+    net = Net(per_channel=False)
     x = net.input((1, 8, 8, 4))
     outs = []
     for scale in scales:
@@ -174,8 +177,8 @@ def _twins(scales: tuple[float, float] = (0.05, 0.05)) -> dict[str, Any]:
 
 
 def _chain(scales: tuple[float, float]) -> dict[str, Any]:
-    """Two convolutions with multipliers a channel, in a row: the words of both are (1.0, 255, 0, ...) but for scales."""
-    net = nets.Net(per_channel=True)
+    """Two convolutions with multipliers a channel, in a row, whose words are the same where their scales are."""
+    net = Net(per_channel=True)
     x = net.input((1, 8, 8, 16))
     for scale in scales:
         x = net.conv(x, 16, kernel=1, activation="NONE")

@@ -33,10 +33,16 @@ def compiled(data: bytes, *, generation: str = "16.0", runtime: int = 14, token:
     layers = parameters.layers(main, generation=generation, mapped=everything)
     held = b"".join(layer.blob() for layer in layers if not layer.always_streamed)
     streamed = b"".join(layer.blob() for layer in layers if layer.always_streamed)
-    ends = {"inputs": _layers(main, main.inputs), "outputs": _layers(main, main.outputs)}
-    program = instructions(main, layers)
+    runs = Executable(
+        type="EXECUTION_ONLY",
+        parameters=streamed,
+        token=token,
+        instructions=(instructions(main, layers),),
+        inputs=_layers(main, main.inputs),
+        outputs=_layers(main, main.outputs),
+    )
     executables = (
-        Executable(type="EXECUTION_ONLY", parameters=streamed, token=token, instructions=(program,), **ends),
+        runs,
         Executable(type="PARAMETER_CACHING", parameters=held, token=token, instructions=(_words([FILLER] * 9),)),
     )
     package = Package(min_runtime_version=runtime, executables=executables, compiler_version="made for a test")
@@ -116,7 +122,7 @@ def clamps(tensor: Tensor, activation: str = "NONE") -> tuple[float, float]:
     return float(min(high, f32(6) * inverse) if activation == "RELU6" else high), float(low)
 
 
-def ratio(source: float, result: Tensor) -> float:
+def ratio(source: Any, result: Tensor) -> float:
     return float(f32(source) * (f32(1) / f32(scale(result))))
 
 

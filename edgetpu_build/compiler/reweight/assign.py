@@ -91,7 +91,7 @@ def _explained(found: Sequence[Requantisation], roles: Roles) -> list[Entry]:
     for word, candidates in entries:
         if not word.regular:
             raise refused(f"word {word.at} of the instructions has an unknown form")
-        if not candidates and word.constants != MOVE:
+        if not candidates and not _moves(word):
             raise refused(f"word {word.at} of the instructions holds constants that no operator explains")
     return entries
 
@@ -108,7 +108,12 @@ def _form(role: Role) -> tuple[object, ...]:
 
 def _outcomes(word: Requantisation, candidates: tuple[Candidate, ...], roles: Roles) -> set[Constants]:
     new = {roles.constants(candidate) for candidate in candidates}
-    return new | {MOVE} if word.constants == MOVE else new
+    return new | {MOVE} if _moves(word) else new
+
+
+def _moves(word: Requantisation) -> bool:
+    """Whether the word may be one that only moves bytes: these have four lanes in all known files."""
+    return word.constants == MOVE and word.lanes == 4 and not word.arrays
 
 
 def _word(word: Requantisation, candidates: tuple[Candidate, ...], roles: Roles) -> Word:
