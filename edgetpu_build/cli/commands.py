@@ -10,7 +10,7 @@ from __future__ import annotations
 class Command:  # no dataclass and no NamedTuple: the help page must not wait for `typing`, `re` and `inspect`
     """One command: what the help page says of it and how much of it this version has.
 
-    ``later``: this version refuses the whole command. ``later_options``: option -> what it will do; refused.
+    ``later_options``: option -> what it will do in a later version; refused until then.
     ``google_style``: the command stands in for one of Google's programs, so its short options are theirs (`-v` is
     `--version`) and so are its exit codes (0 or 1) unless JSON is asked for.
     """
@@ -21,7 +21,6 @@ class Command:  # no dataclass and no NamedTuple: the help page must not wait fo
         help: str,  # noqa: A002 argparse's word for it
         group: str,
         *,
-        later: bool = False,
         later_options: tuple[tuple[str, str], ...] = (),
         google_style: bool = False,
         formats: tuple[str, ...] = ("human", "json", "github"),
@@ -29,7 +28,6 @@ class Command:  # no dataclass and no NamedTuple: the help page must not wait fo
         self.name = name
         self.help = help
         self.group = group
-        self.later = later
         self.later_options = later_options
         self.google_style = google_style
         self.formats = formats
@@ -44,7 +42,6 @@ GROUPS = {
     "look": "Look closer",
     "single": "Single files",
     "setup": "Set up",
-    "later": "In a later version",
 }
 
 COMMANDS: tuple[Command, ...] = (

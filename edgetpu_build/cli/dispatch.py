@@ -43,8 +43,6 @@ def _run(argv: list[str]) -> int:
     if name in ("", "help"):
         return _without_command(leading)
     command = _known(name)
-    if command.later:
-        return _later(command, rest)
     module = import_module(command.module)
     parser = options.parser_for(command, module)
     try:
@@ -74,17 +72,6 @@ def _known(name: str) -> Command:
     near = options.nearest(name, (c.name for c in commands.COMMANDS))
     hint = f"did you mean `edgetpu-build {near}`?" if near else "`edgetpu-build --help` lists the commands"
     raise options.usage_error(f"unknown command `{name}`", hint)
-
-
-def _later(command: Command, rest: list[str]) -> int:
-    if "-h" in rest or "--help" in rest:
-        output.emit(f"edgetpu-build {command.name}: {command.help}.\n\nReserved: it comes with a later version.")
-        return 0
-    raise error(
-        "ETB213",
-        f"`{command.name}` is not available in this version",
-        "it is reserved; `edgetpu-build --help` lists what is",
-    )
 
 
 def _bug(view: View, name: str, argv: list[str], problem: Exception) -> int:

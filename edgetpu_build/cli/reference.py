@@ -60,8 +60,6 @@ def _common() -> str:
 
 def _section(command: Command) -> str:
     lines = [f"### {command.name}", "", f"{command.help}.", ""]
-    if command.later:
-        return "\n".join([*lines, "Reserved: comes with a later version; refused by name (ETB213) until then.", ""])
     parser = options.Parser(prog=f"edgetpu-build {command.name}", add_help=False, allow_abbrev=False)
     import_module(command.module).configure(parser)
     rows = [_row(action) for action in options.actions(parser) if action.help != argparse.SUPPRESS]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgetpu_build.latency.workload import Request
 
 NAME = "simulate"
-HELP = "A workload over devices: co-compile or not, which order, how many devices, pipeline or replicas"
+HELP = "Run a workload over devices, in every way that its models can share them"
 RATE = 10.0
 
 

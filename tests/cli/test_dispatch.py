@@ -13,7 +13,6 @@ from edgetpu_build import __version__
 from edgetpu_build.cli import commands, dispatch
 from edgetpu_build.errors import error
 
-LATER = [c.name for c in commands.COMMANDS if c.later]
 LATER_OPTIONS = [(c.name, option) for c in commands.COMMANDS for option, _ in c.later_options]
 
 
@@ -70,14 +69,6 @@ def test_usage_errors_end_with_2_and_say_why(edgetpu, words, text):
     assert text in run.err
     assert "invalid" not in run.err
     assert "Traceback" not in run.err
-
-
-@pytest.mark.parametrize("name", LATER)
-def test_commands_of_a_later_version_are_refused_by_name(edgetpu, name):
-    run = edgetpu(name, "model.tflite", "--anything")
-    assert (run.code, run.out) == (2, "")
-    assert f"`{name}` is not available in this version [ETB213]" in run.err
-    assert "later version" in edgetpu(name, "--help").out
 
 
 @pytest.mark.parametrize(("name", "option"), LATER_OPTIONS)
@@ -211,8 +202,6 @@ def test_every_command_has_a_module_of_the_same_shape():
     from importlib import import_module
 
     for command in commands.COMMANDS:
-        if command.later:
-            continue
         module = import_module(command.module)
         assert (command.name, command.help) == (module.NAME, module.HELP)
         module.configure(ArgumentParser())
@@ -226,7 +215,7 @@ def test_the_table_holds_the_contracts_commands():
     }
     assert {c.name for c in commands.COMMANDS} == expected
     modules = {p.stem for p in Path(dispatch.__file__).parent.glob("*.py")}
-    assert {c.name for c in commands.COMMANDS if not c.later} <= modules
+    assert {c.name for c in commands.COMMANDS} <= modules
 
 
 OPTIONS = {

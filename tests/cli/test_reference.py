@@ -10,13 +10,6 @@ def test_every_command_has_its_section_once():
     assert sorted(found) == sorted(command.name for command in commands.COMMANDS)
 
 
-def test_reserved_commands_say_so():
-    page = reference.page()
-    for command in commands.COMMANDS:
-        section = page.partition(f"\n### {command.name}\n")[2].partition("\n#")[0]
-        assert ("Reserved" in section) == command.later
-
-
 def test_common_options_are_described_once():
     page = reference.page()
     assert page.count("`--project DIR`") == 1
