@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -250,6 +251,31 @@ def runtime(quick: bool) -> list[Row]:
     return rows
 
 
+def shared_cache(quick: bool) -> list[Row]:
+    """A checkout with its lock but no outputs and an empty cache: served from a cache on loopback, or compiled anew."""
+    from tests.support.server import serving
+
+    count, model = 3 if quick else 12, projects.mobilenet_v2()
+    with scratch() as (folder, env), serving() as server:
+        project = projects.many(folder / "p", count, 4096)
+        for number, path in enumerate(sorted((project / "models").iterdir())):
+            path.write_bytes(projects.padded(model, len(model) + 8, number))
+
+        def cold() -> None:
+            shutil.rmtree(env["EDGETPU_BUILD_CACHE_DIR"], ignore_errors=True)
+            shutil.rmtree(project / "out", ignore_errors=True)
+
+        shared = env | {"EDGETPU_BUILD_REMOTE_CACHE": server.url}
+        subprocess.run([OURS, "build", "-q"], cwd=project, env=shared, check=True)
+        served = Job([OURS, "build", "--frozen"], project, shared, cold)
+        got = measure({"served": served, "anew": Job([OURS, "build"], project, env, cold)}, 3 if quick else 7)
+    ours, anew = got["served"].median, got["anew"].median
+    return [
+        Row(f"cold checkout of {count} MobileNet v2 from a cache on loopback", ours / anew, "x compiling anew", 0.8,
+            detail=f"{ours:.2f} s against {anew:.2f} s with the builtin compiler"),
+    ]  # fmt: skip
+
+
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "start-up": start_up,
     "no-op": no_op,
@@ -259,6 +285,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "compile": compile_mobilenet,
     "runtime": runtime,
     "many": many_models,
+    "shared-cache": shared_cache,
 }
 
 

@@ -121,11 +121,13 @@ class Store:
         self.set_aside(path, "its content is not what its name says")
         return None
 
-    def put(self, fingerprint: str, contents: Mapping[str, bytes], facts: Mapping[str, Any]) -> Record:
+    def put(
+        self, fingerprint: str, contents: Mapping[str, bytes], facts: Mapping[str, Any], *, durable: bool = True
+    ) -> Record:
         """Keep a whole unit: blobs, then record. The record is returned also when it could not be kept.
 
         ``facts`` comes back as JSON has it. ValueError for a fingerprint that is not 64 hexadecimal digits, or a name
-        that is not plain.
+        that is not plain. What is not ``durable``, since it can be had again, may be damage after a power cut.
         """
         blobs = tuple(Blob(name, hashlib.sha256(data).hexdigest(), len(data)) for name, data in contents.items())
         encoded = encode(Record(fingerprint, blobs, facts))
@@ -133,8 +135,8 @@ class Store:
             with self.locks.shared():
                 self._sign()
                 for blob, data in zip(blobs, contents.values(), strict=True):
-                    self._keep(self.blob_path(blob), data, 0o444)
-                self._keep(self.record_path(fingerprint), encoded, 0o644)
+                    self._keep(self.blob_path(blob), data, 0o444, durable=durable)
+                self._keep(self.record_path(fingerprint), encoded, 0o644, durable=durable)
         except EdgeTpuBuildError as failure:
             self._cannot_write(failure)
         else:
@@ -207,10 +209,10 @@ class Store:
             self._warn("ETB506", f"`{path}` in the store cannot be read: {failure.strerror}")
             return None
 
-    def _keep(self, path: str, data: bytes, mode: int) -> None:
+    def _keep(self, path: str, data: bytes, mode: int, *, durable: bool) -> None:
         if os.path.isdir(path):
             self.set_aside(path, "a folder where a file belongs")
-        files.write_atomic(path, data, mode=mode)
+        files.write_atomic(path, data, mode=mode, durable=durable)
 
     def _sign(self) -> None:
         """The signposts, where they are missing; what is kept does not depend on them."""

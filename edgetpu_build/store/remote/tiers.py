@@ -49,7 +49,7 @@ class Tiers:
             made = accept(*found) if found else None
             if found and made is not None:
                 tier.count(hits=1)
-                self._store.put(fingerprint, found[1], found[0].facts)
+                self._store.put(fingerprint, found[1], found[0].facts, durable=False)
                 self._queue(fingerprint, self.tiers[:position])
                 return made
             if found:
