@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edgetpu_build.cli import options, output
+from edgetpu_build.cli import options, output, pages
 from edgetpu_build.cli.output import View
 from edgetpu_build.errors import error
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edgetpu_build.report.bench import Bench
 
 NAME = "bench"
-HELP = "Predict latency per operator and segment, first inference and pipeline"
+HELP = "Predict latency by operator, segment and pipeline"
 _SEGMENT = re.compile(r"(.*)_segment_([0-9]+)_of_([0-9]+)(_edgetpu)?\.tflite")
 
 
@@ -43,6 +43,7 @@ def configure(parser: ArgumentParser) -> None:
     add("--inferences", metavar="N", type=options.whole(1), default=3, help="in picture and trace (default: 3)")
     add("--svg", metavar="FILE", help="write the timeline as a picture")
     add("--trace", metavar="FILE", help="write the timeline as a trace for ui.perfetto.dev")
+    add("--html", type=pages.path, metavar="PAGE", help="write a page with pictures of all of it")
 
 
 def add_device(parser: ArgumentParser) -> None:
@@ -71,6 +72,10 @@ def run(args: Namespace) -> int:
     asked = Options(segments=args.segments, balance=args.balance, link=assumed.link, clock=assumed.clock)
     found = [_bench(files, asked, assumed) for files in grouped(args.files)]
     _write(args, found)
+    if args.html:
+        from edgetpu_build.report.html import latency
+
+        pages.write(view, args.html, latency.render(found, args.inferences))
     text = report.human(found, output.style(view, sys.stdout), every=bool(view.verbose))
     return output.answer(view, NAME, text, latency=report.to_json(found))
 

@@ -65,13 +65,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("verify", "Compare outputs with lock and store, or with a fresh compile", "project"),
     Command("explain", "Explain a model's fingerprint, a placement rule or an error code", "look"),
     Command("inspect", "Show what is in a .tflite or compiled file, or how two differ", "look"),
-    Command("simulate", "Run a workload over devices, in every way that its models can share them", "look"),
+    Command("simulate", "Run a workload over devices, however its models can share them", "look"),
     Command("ops", "List the operators that the Edge TPU runs, and their limits", "look"),
     Command(
         "compile", "Compile models without a project, with edgetpu_compiler's options", "single", google_style=True
     ),
-    Command("partition", "Cut a model so that its segments take equally long", "single"),
-    Command("bench", "Predict latency per operator and segment, first inference and pipeline", "single"),
+    Command("partition", "Cut a model into segments that take equally long", "single"),
+    Command("bench", "Predict latency by operator, segment and pipeline", "single"),
     Command("run", "Run a compiled model, or its segments, on a simulated or real device", "single"),
     Command("reweight", "Put a retrained model's numbers into a compiled file", "single"),
     Command("init", "Write [tool.edgetpu] into pyproject.toml", "setup"),

@@ -12,7 +12,7 @@ from importlib import import_module
 from edgetpu_build.cli import commands, options, output
 from edgetpu_build.cli.commands import Command
 from edgetpu_build.cli.output import View
-from edgetpu_build.errors import BUG_EXIT, Diagnostic, EdgeTpuBuildError, error
+from edgetpu_build.errors import BUG_EXIT, Diagnostic, EdgeTpuBuildError
 
 
 def main(argv: list[str]) -> int:

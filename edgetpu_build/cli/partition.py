@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgetpu_build.engine.partitioning import Partitioned
 
 NAME = "partition"
-HELP = "Cut a model so that its segments take equally long, as partition_with_profiling"
+HELP = "Cut a model into segments that take equally long"
 LINKS = {"pcionly": "pcie", "usbonly": "usb3", "any": "usb3"}
 
 

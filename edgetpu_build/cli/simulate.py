@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgetpu_build.latency.workload import Request
 
 NAME = "simulate"
-HELP = "Run a workload over devices, in every way that its models can share them"
+HELP = "Run a workload over devices, however its models can share them"
 RATE = 10.0
 
 
