@@ -13,15 +13,15 @@ from edgetpu_build.report import text
 from edgetpu_build.report.style import PLAIN, Style, pad, printable, width
 
 SHOWN = 12
-_PARTS = ("fixed", "inputs", "instructions", "on_device", "outputs")
-_WORDS = {
+PARTS = {
     "fixed": "request",
     "inputs": "input",
     "instructions": "instructions",
     "on_device": "operators",
     "outputs": "output",
 }
-_WAITS = {"array": "computing", "weights": "weights to the tiles", "activations": "activations", "stream": "streaming"}
+"""Part of an inference -> what it is called, in order."""
+WAITS = {"array": "computing", "weights": "weights to the tiles", "activations": "activations", "stream": "streaming"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def _stage_json(stage: Stage) -> dict[str, Any]:
         "first_ms": round(stage.total + stage.load, 3),
         "cached_bytes": stage.cached,
         "cpu_operators": stage.cpu,
-        "parts": {part: round(sum(getattr(one, part) for one in stage.latencies), 4) for part in _PARTS},
+        "parts": {part: round(sum(getattr(one, part) for one in stage.latencies), 4) for part in PARTS},
         "operators": [_operator_json(time) for one in stage.latencies for time in one.operators],
         "notes": list(stage.notes),
     }
@@ -99,7 +99,9 @@ def _stage(stage: Stage, style: Style, *, every: bool) -> Iterator[str]:
     low, high = figure.low or 0, f"{figure.high:.2f}" if figure.high is not None else "?"
     rate = f", {1000 / stage.total:.0f} a second" if stage.total else ""
     yield f"{style.paint(printable(stage.name), 'bold')}  ~{stage.total:.2f} ms ({low:.2f} to {high}){rate}"
-    parts = ", ".join(f"{_WORDS[part]} {sum(getattr(one, part) for one in stage.latencies):.2f}" for part in _PARTS)
+    parts = ", ".join(
+        f"{word} {sum(getattr(one, part) for one in stage.latencies):.2f}" for part, word in PARTS.items()
+    )
     yield f"  of which {parts} ms"
     if stage.load:
         told = f"{text.size(stage.cached)} of parameters are loaded then and stay"
@@ -116,7 +118,7 @@ def _operators(latencies: Sequence[Latency], style: Style, *, every: bool) -> It
     for time in shown:
         streams = text.size(time.streamed) if time.streamed else ""
         share = f"{time.total / whole:.0%}"
-        rows.append((str(time.index), time.kind, f"{time.total:.3f}", share, streams, _WAITS[time.bound]))
+        rows.append((str(time.index), time.kind, f"{time.total:.3f}", share, streams, WAITS[time.bound]))
     yield from _columns(rows, style, (True, False, True, True, True, False))
     left = len(times) - len(shown)
     if left:

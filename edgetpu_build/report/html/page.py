@@ -7,12 +7,13 @@ markup. Sections that would make it larger than a megabyte are left to `inspect 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from edgetpu_build import __version__
 from edgetpu_build.errors import Diagnostic
@@ -23,6 +24,7 @@ from edgetpu_build.report.html.markup import Child, Markup, embedded, escape, jo
 from edgetpu_build.report.html.values import Drawn, Page, Section
 
 MOST = 1_000_000
+_LINKS = 40
 _LINES = 300  # of the overview
 _RESERVED = 120_000  # frame, overview, notes
 _ALONE = "`edgetpu-build inspect FILE --html PAGE` draws one"
@@ -33,17 +35,25 @@ _SIGNS = {"error": "✗ error", "warning": "! warning", "note": "note"}
 def render(page: Page) -> str:
     """The whole file."""
     drawn, left = _within(page)
+    data = replace(page, sections=page.sections[: len(drawn)]).to_json()
+    names = [section.name for section in page.sections]
+    main = join([_overview(page, left), _sides(page), *drawn])
+    return frame(page.title, page.lead, names if len(names) > 1 else [], main, data)
+
+
+def frame(title: str, lead: str, names: Sequence[str], main: Markup, data: Mapping[str, Any]) -> str:
+    """A page around its content. ``names``: of the sections, which are called `u0`, `u1`, ..."""
     style, script = _file("style.css"), _file("script.js")
     return Template(_file("page.html")).substitute(
-        title=escape(page.title),
+        title=escape(title),
         policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:",
         style=style,
         script=script,
         patterns=marks.PATTERNS,
-        lead=prose(page.lead),
-        contents=_contents(page),
-        main=join([_overview(page, left), _sides(page), *drawn]),
-        data=embedded(replace(page, sections=page.sections[: len(drawn)]).to_json()),
+        lead=prose(lead),
+        contents=_contents(names),
+        main=main,
+        data=embedded(data),
         version=escape(__version__),
     )
 
@@ -62,10 +72,10 @@ def _within(page: Page) -> tuple[list[Markup], int]:
     return drawn, len(page.sections) - len(drawn)
 
 
-def _contents(page: Page) -> Markup:
-    if len(page.sections) < 2:
+def _contents(names: Sequence[str]) -> Markup:
+    if not names:
         return Markup()
-    links = [tag("li", tag("a", section.name, href=f"#u{i}")) for i, section in enumerate(page.sections[:40])]
+    links = [tag("li", tag("a", name, href=f"#u{i}")) for i, name in enumerate(names[:_LINKS])]
     return tag("nav", tag("ul", *links), aria_label="Models")
 
 

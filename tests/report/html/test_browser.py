@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from edgetpu_build.report.html import latency
+from tests.report.html.test_latency import bench as predicted
 from tests.support import browser as support
 from tests.support import models, pages
 from tests.support.browser import Browser
@@ -32,6 +34,22 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pages") / "build.html"
     path.write_text(pages.build(), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pages") / "bench.html"
+    path.write_text(latency.render([predicted(models.mobilenet_like(), segments=2)], 3), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_latency_renders_without_a_complaint(browser: Browser, bench: Path, axe: str, width: int) -> None:
+    browser.open(bench, width=width)
+    assert browser.complaints == []
+    assert browser.requests == [bench.as_uri()]
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    assert violations(browser, axe) == []
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -150,8 +168,12 @@ def axe() -> str:
 @pytest.mark.parametrize(("width", "dark"), [*zip(WIDTHS, (True, False, True), strict=True)])
 def test_axe_finds_nothing(browser: Browser, page: Path, axe: str, width: int, dark: bool) -> None:
     browser.open(page, width=width, dark=dark)
+    assert violations(browser, axe) == []
+
+
+def violations(browser: Browser, axe: str) -> object:
+    """What axe-core has to say of a page whose folds are open."""
     browser.run("document.querySelectorAll('details').forEach(fold => (fold.open = true))")
     browser.run(f"{axe};0")
-    script = """axe.run().then(found => found.violations.map(
-        rule => [rule.id, rule.nodes.length, rule.nodes[0].html.slice(0, 120), rule.nodes[0].failureSummary]))"""
-    assert browser.run(script) == []
+    return browser.run("""axe.run().then(found => found.violations.map(
+        rule => [rule.id, rule.nodes.length, rule.nodes[0].html.slice(0, 120), rule.nodes[0].failureSummary]))""")
