@@ -88,12 +88,14 @@ def run(project: Project, names: Sequence[str], mode: Mode, *, jobs: int = 0, sa
     """The path itself."""
     started, now_ns = time.monotonic(), time.time_ns()
     lock = lockfile.read(project.root) or Lock()
-    planned = _plan(project, lock, mode)
-    index = StatIndex(str(project.root), project.state, now_ns, trust=not mode.sdist)
+    tree = WorkTree(str(project.root))
+    planned = _plan(project, lock, mode, tree)
+    index = StatIndex(str(project.root), project.state, now_ns, trust=not mode.sdist, looks=tree.looks)
     units = [in_order(unit, index, lock, as_locked=mode.as_locked) for unit in select(planned, names)]
     compilers = Compilers(project.config, lock, project.backend, upgrade=mode.upgrade)
 
     verdicts = [_settle(_decide(unit, compilers, lock, index, project, mode), mode) for unit in units]
+    tree.looks.clear()  # compiling takes its time: whoever asks again must look again
     todo = [verdict for verdict in verdicts if isinstance(verdict, Decision)]
     making = Making(
         root=project.root,
@@ -130,8 +132,7 @@ def run(project: Project, names: Sequence[str], mode: Mode, *, jobs: int = 0, sa
     return outcome
 
 
-def _plan(project: Project, lock: Lock, mode: Mode) -> Plan:
-    tree = WorkTree(str(project.root))
+def _plan(project: Project, lock: Lock, mode: Mode, tree: WorkTree) -> Plan:
     if not mode.sdist:
         return plan(project.config, project.root, tree=tree, known_outputs=lock.files)
     travelled = ListedTree(member.source for unit in lock.units.values() for member in unit.members)
@@ -264,7 +265,7 @@ def _judged(
             found += budget.judge(unit, outcome.members, before)
             if mode.locked:
                 found += _locked_as_before(attempt, lock)
-        yield replace(outcome, diagnostics=tuple(told.at(unit=unit.name) for told in found))
+        yield replace(outcome, diagnostics=tuple(told.at(unit=unit.name) for told in found)) if found else outcome
 
 
 def _remember(project: Project, planned: Plan, outcome: Outcome, index: StatIndex, *, whole: bool) -> None:

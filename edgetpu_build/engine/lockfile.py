@@ -248,16 +248,17 @@ def _unit(table: Mapping[str, Any]) -> LockedUnit:
         name=_text(table["name"]),
         kind=_one_of(table["kind"], ("model", "group", "segments")),
         target=_one_of(table["target"], ("edgetpu", "simulator")),
-        compiler=Identity(
-            name=_one_of(table["compiler"], ("builtin", "google")),
-            version=_text(table["compiler-version"]),
-            identity=_text(table["compiler-identity"]),
-            target=table["target"],
-        ),
+        compiler=_compiler(table["compiler"], table["compiler-version"], table["compiler-identity"], table["target"]),
         fingerprint=_text(table["fingerprint"]),
         options=Options(**options) if options else DEFAULTS,
         members=tuple(map(_member, table["member"])),
     )
+
+
+@lru_cache(maxsize=64)  # most units have the same
+def _compiler(name: object, version: object, identity: object, target: Any) -> Identity:
+    known = _one_of(name, ("builtin", "google"))
+    return Identity(name=known, version=_text(version), identity=_text(identity), target=target)
 
 
 def _member(table: Mapping[str, Any]) -> LockedMember:
@@ -298,9 +299,10 @@ def _figures(table: Mapping[str, Any]) -> Figures:
 def _figure(value: float, guessed: bool) -> Figure:
     """Most units have most numbers in common, and making a thousand equal values takes its time."""
     key = (value, type(value), guessed)
-    if key not in _SEEN:
-        _SEEN[key] = Figure(_number(value), "estimated" if guessed else "exact")
-    return _SEEN[key]
+    found = _SEEN.get(key)
+    if found is None:
+        found = _SEEN[key] = Figure(_number(value), "estimated" if guessed else "exact")
+    return found
 
 
 def _number(value: object) -> float:

@@ -9,6 +9,7 @@ gives up at the first line that it does not expect.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -31,6 +32,7 @@ _HEADERS = {
     (f"[[{name}]]" if kept else f"[{name}]"): (name, *name.rpartition(".")[::2], depth, kept)
     for name, (depth, kept) in _DEPTHS.items()
 }
+_PLAIN = re.compile(r'([A-Za-z0-9_-]+) = (?:"([ !#-\[\]-~]*)"|(0|[1-9][0-9]*))').fullmatch
 _NESTED = frozenset(name.rpartition(".")[2] for name in _DEPTHS)
 
 
@@ -88,24 +90,27 @@ def quick(text: str) -> Table | None:
     table = top
     seen: dict[str, tuple[str, Any]] = {}  # most lines stand there once a unit
     try:
-        for line in text.split("\n"):
-            if not line or line[0] == "#":
-                continue
+        for line in filter(None, text.split("\n")):
             if line[0] == "[":
                 table = _open(line, path)
                 continue
             pair = seen.get(line)
             if pair is None:
+                if line[0] == "#":
+                    continue
                 seen[line] = pair = _pair(line)
-            if pair[0] in table:
+            key, value = pair
+            if key in table:
                 return None
-            table[pair[0]] = pair[1]
+            table[key] = value
     except (ValueError, IndexError, KeyError):
         return None
     return top
 
 
 def _pair(line: str) -> tuple[str, Any]:
+    if (plain := _PLAIN(line)) and plain[1] not in _NESTED:  # nearly all lines
+        return plain[1], plain[2] if plain[3] is None else int(plain[3])
     key, _, value = line.partition(" = ")
     if not _is_key(key):
         raise ValueError(line)
@@ -144,9 +149,9 @@ def _array(value: str) -> list[Any]:
 
 def _open(line: str, path: list[tuple[str, Table]]) -> Table:
     name, owner, key, depth, kept = _HEADERS[line]
-    if path[depth - 1][0] != owner:
+    found, parent = path[depth - 1]
+    if found != owner:
         raise ValueError(line)
-    parent = path[depth - 1][1]
     table: Table = {}
     if kept:
         parent.setdefault(key, []).append(table)

@@ -34,13 +34,23 @@ class StatIndex:
     """The digests of one project's files. ``now_ns``: when this run started looking, nanoseconds since 1970.
 
     ``trust`` False: every file is read once, whatever is remembered of it. ``hashed`` counts the files that were read.
-    ``stats`` is what each file looked like when its content was known last.
+    ``stats`` is what each file looked like when its content was known last. ``looks``: what files looked like a moment
+    ago, when this run planned; good for one question each.
     """
 
     stands_for_models = False
 
-    def __init__(self, root: str, folder: str, now_ns: int, *, trust: bool = True) -> None:
+    def __init__(
+        self,
+        root: str,
+        folder: str,
+        now_ns: int,
+        *,
+        trust: bool = True,
+        looks: dict[str, os.stat_result] | None = None,
+    ) -> None:
         self.root, self.now_ns, self.hashed = root, now_ns, 0
+        self._looks = {} if looks is None else looks
         self.stats: dict[str, os.stat_result] = {}
         self._file = os.path.join(folder, "digests")
         self._known = _load(self._file, root, now_ns) if trust else {}
@@ -51,7 +61,7 @@ class StatIndex:
         """SHA-256 and size of a file (relative path); None if there is none. Raises ETB501 if it cannot be read."""
         full = self._at(path)
         try:
-            found = os.stat(full)
+            found = self._looks.pop(path, None) or os.stat(full)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Literal, Protocol
 
 Found = Literal["file", "folder", "special", "missing", "unreadable"]
@@ -27,16 +28,22 @@ class Tree(Protocol):
 
 
 class WorkTree:
-    """The files as they lie on disk. ``folders`` collects those whose entries decided what a glob found."""
+    """The files as they lie on disk, each looked at once.
+
+    ``folders`` collects those whose entries decided what a glob found, ``looks`` what each path looked like (if it is a
+    link, what it leads to).
+    """
 
     def __init__(self, root: str) -> None:
         self.root = root
         self.folders: set[str] = set()
+        self.looks: dict[str, os.stat_result] = {}
+        self._links: set[str] = set()
         self._inside: dict[str, bool] = {}
 
     def kind(self, path: str) -> Found:
         try:
-            mode = os.stat(self._at(path)).st_mode
+            mode = self._look(path).st_mode
         except (FileNotFoundError, NotADirectoryError):
             return "missing"
         except (OSError, ValueError):
@@ -53,7 +60,24 @@ class WorkTree:
         folder = full.rpartition("/")[0]
         if folder not in self._inside:
             self._inside[folder] = self._is_inside(folder)
-        return not self._inside[folder] or (os.path.islink(full) and not self._is_inside(full))
+        return not self._inside[folder] or (self._is_link(path) and not self._is_inside(full))
+
+    def _look(self, path: str) -> os.stat_result:
+        found = self.looks.get(path)
+        if found is None:
+            full = self._at(path)
+            found = os.lstat(full)
+            if stat.S_ISLNK(found.st_mode):
+                self._links.add(path)
+                found = os.stat(full)
+            self.looks[path] = found
+        return found
+
+    def _is_link(self, path: str) -> bool:
+        if path not in self.looks:
+            with suppress(OSError, ValueError):
+                self._look(path)
+        return path in self._links
 
     def _at(self, path: str) -> str:
         return path if path[:1] == "/" else f"{self.root}/{path}"

@@ -55,6 +55,20 @@ class TestFirstAndSecond:
         assert member.before is not None
         assert (member.before.off_chip.value, member.figures.off_chip.value) == (0, 100)
 
+    def test_an_output_that_goes_while_it_is_compiled_again_is_there_afterwards(self, two: Yard) -> None:
+        two.build()
+        before = two.read("a_edgetpu.tflite")
+        (two.root / "edgetpu.lock").unlink()
+
+        def gone(_name: str, doing: str) -> None:
+            if doing == "compiling":
+                (two.root / "a_edgetpu.tflite").unlink()
+
+        outcome = two.build("a", force=True, progress=gone)
+        assert states(outcome) == {"a": "compiled"}
+        assert "a_edgetpu.tflite" in outcome.written
+        assert two.read("a_edgetpu.tflite") == before
+
     def test_a_named_unit_leaves_the_others_alone(self, two: Yard) -> None:
         assert states(two.build("b")) == {"b": "compiled"}
         assert states(two.build()) == {"a": "compiled", "b": "fresh"}

@@ -50,6 +50,24 @@ def test_a_file_is_read_once(place: Place) -> None:
     assert (first.hashed, second.hashed) == (1, 0)
 
 
+def test_a_look_from_before_answers_once(place: Place) -> None:
+    first = place.index()
+    first.digest("a")
+    first.save()
+    looks = {"a": (place.root / "a").stat()}
+    index = StatIndex(str(place.root), str(place.state), place.now, looks=looks)
+    (place.root / "a").unlink()
+    assert index.digest("a") == digest("one")
+    assert index.digest("a") is None
+
+
+def test_a_look_is_no_content(place: Place) -> None:
+    looks = {"a": (place.root / "a").stat()}
+    index = StatIndex(str(place.root), str(place.state), place.now, looks=looks)
+    place.write("three")
+    assert index.digest("a") == digest("three")
+
+
 @pytest.mark.parametrize("change", ["content", "same size", "replaced", "touched"])
 def test_whatever_shows_in_a_stamp_is_read_again(place: Place, change: str) -> None:
     index = place.index()

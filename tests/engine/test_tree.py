@@ -67,6 +67,31 @@ def test_what_is_at_a_path(tmp_path: Path) -> None:
     assert kinds == ["file", "folder", "special", "missing", "missing", "unreadable"]
 
 
+def test_each_path_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"12")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "out").symlink_to("/")
+    tree = WorkTree(str(tmp_path.resolve()))
+    assert [tree.kind(path) for path in ("file", "link", "out")] == ["file", "file", "folder"]
+    assert tree.looks["link"].st_ino == tree.looks["file"].st_ino == (tmp_path / "file").stat().st_ino
+    assert not tree.leaves("file")  # what it takes to know the folder
+    monkeypatch.setattr(os, "stat", None)
+    monkeypatch.setattr(os, "lstat", None)
+    assert tree.kind("link") == "file"
+    assert not tree.leaves("file")
+
+
+def test_a_link_leaves_whether_or_not_it_was_looked_at_before(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"")
+    for name, target in {"a": "/etc/passwd", "b": "../gone", "c": "in"}.items():
+        (tmp_path / name).symlink_to(target)
+    for looked in (False, True):
+        tree = WorkTree(str(tmp_path.resolve()))
+        if looked:
+            assert [tree.kind(name) for name in "abc"] == ["file", "missing", "file"]
+        assert [tree.leaves(name) for name in "abc"] == [True, True, False]
+
+
 def test_the_second_tree_answers_where_the_first_has_nothing() -> None:
     tree = EitherTree(ListedTree(["a"]), ListedTree(["b"]))
     assert [tree.kind(path) for path in "abc"] == ["file", "file", "missing"]
