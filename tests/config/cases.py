@@ -435,6 +435,19 @@ BAD = [
             "remove one of them; `cuts` already makes the pieces' outputs",
         ),
     ),
+    *(
+        Bad(
+            model(key, "restore-metadata = true"),
+            error(
+                4,
+                f"`models.a.restore-metadata` and `{key.split()[0]}` exclude each other",
+                "ETB207",
+                "metadata speak of the whole model",
+            ),
+            seen=False,
+        )
+        for key in ("segments = 2", 'cuts = ["y"]')
+    ),
     Bad(
         model("search-delegate = 0"),
         error(
@@ -540,6 +553,16 @@ BAD = [
         error(
             7,
             "members of `groups.g` differ in `min-runtime-version`: 13, 14",
+            "ETB207",
+            "a group is one compile: give all the same",
+        ),
+        seen=False,
+    ),
+    Bad(
+        MODEL + "restore-metadata = true\n" + SECOND + '[tool.edgetpu.groups.g]\nmodels = ["a", "b"]\n',
+        error(
+            7,
+            "members of `groups.g` differ in `restore-metadata`: false, true",
             "ETB207",
             "a group is one compile: give all the same",
         ),

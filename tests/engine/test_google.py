@@ -226,3 +226,27 @@ def test_a_command_of_the_project_is_found_from_anywhere(site: Site, monkeypatch
     site.command = "tools/compiler"
     monkeypatch.chdir("/")
     assert states(site.build()) == {"a": "compiled"}
+
+
+@pytest.mark.parametrize(("free", "jobs", "slots"), [(600 << 20, 0, 1), (600 << 20, 5, 5), (1 << 40, 0, 3)])
+def test_memory_bounds_how_many_run_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch, free: int, jobs: int, slots: int
+) -> None:
+    from edgetpu_build.compiler.google import memory
+    from edgetpu_build.engine import executor
+
+    monkeypatch.setattr(memory, "available", lambda: free)
+    monkeypatch.setattr(executor, "processors", lambda: 3)
+    asked: list[int] = []
+    compiling = executor.compiling
+
+    def noted(weights: Any, jobs: int, *more: Any) -> Any:
+        asked.append(jobs)
+        return compiling(weights, jobs, *more)
+
+    monkeypatch.setattr(executor, "compiling", noted)
+    more = "".join(f'[tool.edgetpu.models.m{i}]\nsource = "a.tflite"\noutput = "{i}.tflite"\n' for i in range(4))
+    site.configure(more)
+    site.recording.good(told(MODEL))
+    site.build(jobs=jobs)
+    assert asked == [slots]
