@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgetpu_build.tflite.model import Model
 
 NAME = "reweight"
-HELP = "Put a retrained model's numbers into its predecessor's compiled file, proven or refused"
+HELP = "Put a retrained model's numbers into a compiled file"
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -95,7 +95,7 @@ def token(request: Request, segments: segmentation.Segments = ()) -> int:
 def _asked(options: Options) -> tuple[bytes, ...]:
     """The options; what is assumed of the device only where it decides the cut."""
     device = f"{options.link} {options.clock}".encode()
-    return (repr(options).encode(), *((device,) if options.balance == "latency" else ()))
+    return (repr(options).encode(), *((device,) if options.balance != "parameters" else ()))
 
 
 def _content(source: Source) -> tuple[bytes, bytes]:

@@ -200,8 +200,9 @@ MODEL = (
         name="balance",
         kind=choice("parameters", "latency", "profile"),
         default='"parameters"',
-        doc="What the segments are balanced by: `parameters` as Google's compiler does, `latency` as predicted, "
-        "`profile` as measured. Needs `segments`.",
+        doc="What the segments are balanced by: `parameters` as Google's compiler does, `latency` as predicted for the "
+        "`device` table (the slowest segment is as fast as it can be), `profile` as measured, which this version does "
+        "on the simulated device only and so cuts as `latency`. Needs `segments`.",
         example='balance = "latency"',
     ),
     Key(
@@ -248,6 +249,15 @@ MODEL = (
         "TPU operator's bytes stay as they are. Not for segments, of which no metadata speaks. Members of a group must "
         "agree.",
         example="restore-metadata = true",
+    ),
+    Key(
+        name="reweight",
+        kind=choice("off", "auto", "only"),
+        default='"off"',
+        doc="With Google's compiler: make the artifact from a stored one of the same architecture, without a compile, "
+        "where that is proven; `only`: never compile. Not for segments or members of a group. Never tried on hardware: "
+        "see docs/explanation/reweighting.md.",
+        example='reweight = "auto"',
     ),
     Key(
         name="min-runtime-version",

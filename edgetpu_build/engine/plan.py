@@ -258,7 +258,7 @@ def _units(config: Config, models: list[_Model], problems: list[Diagnostic]) -> 
     units: dict[str, Unit] = {}
     for model in models:
         if model.name not in groups:
-            units[model.name] = _single(model, config.device, generation, problems)
+            units[model.name] = _single(model, config.device, generation)
             continue
         group, members = groups[model.name]
         if group.name not in units:
@@ -287,12 +287,8 @@ def _members(group: GroupConfig, models: list[_Model], problems: list[Diagnostic
     return found
 
 
-def _single(model: _Model, device: DeviceConfig, generation: str, problems: list[Diagnostic]) -> Unit:
+def _single(model: _Model, device: DeviceConfig, generation: str) -> Unit:
     own, segments = model.config, model.segments
-    if own.balance == "profile":
-        text = '`balance = "profile"` needs a profiler, which this version does not have yet'
-        hint = '`balance = "parameters"` cuts as Google\'s compiler does'
-        problems.append(error("ETB213", text, hint, **model.place("balance")).diagnostics[0])
     return Unit(
         name=model.name,
         kind="model" if segments == 1 else "segments",
@@ -306,6 +302,7 @@ def _single(model: _Model, device: DeviceConfig, generation: str, problems: list
             delegate_step=own.search_delegate,
             multiple_subgraphs=own.multiple_subgraphs,
             restore_metadata=own.restore_metadata,
+            reweight=own.reweight,
             generation=generation,
             link=device.link,
             clock=device.clock,

@@ -92,7 +92,7 @@ class Job:
         ]
 
     def _member(self, source: Source, model: Model, piece: Piece, placed: Placed, options: Options) -> MemberResult:
-        operators, layers = placed
+        operators, layers, latency = placed
         notes = list(nothing_mapped(operators, source.label))
         data = piece.data
         if options.restore_metadata:
@@ -105,7 +105,7 @@ class Job:
                 notes.append(warning("ETB314", message, file=source.label))
         return MemberResult(
             label=source.label,
-            figures=reading.figures(model, piece.found, piece.block),
+            figures=replace(reading.figures(model, piece.found, piece.block), latency_ms=latency),
             operators=tuple(operators),
             layers=layers,
             artifact=data,
@@ -173,7 +173,7 @@ class Job:
             part = reader.read(plain, label=f"segment {number}")
             inside = sorted(reading.same_operators(model.main, part.main))
             forecasts = Forecasts([part], options, [()], self._version, segment=True)
-            placed, held = forecasts.explain(0, part, piece)
+            placed, held, latency = forecasts.explain(0, part, piece)
             tensors = part.main.tensors
             back = inside if len(inside) == len(placed) else list(range(len(placed)))
             operators += [
@@ -186,7 +186,7 @@ class Job:
                     operators=tuple(back),
                     inputs=tuple(tensors[index].name for index in part.main.inputs),
                     outputs=tuple(tensors[index].name for index in part.main.outputs),
-                    figures=reading.figures(part, piece.found, piece.block),
+                    figures=replace(reading.figures(part, piece.found, piece.block), latency_ms=latency),
                     artifact=piece.data,
                     log=piece.log or self._made_log(placed),
                     plain=plain,
