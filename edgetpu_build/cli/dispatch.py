@@ -6,6 +6,7 @@ Commands themselves catch nothing.
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -14,9 +15,13 @@ from edgetpu_build.cli.commands import Command
 from edgetpu_build.cli.output import View
 from edgetpu_build.errors import BUG_EXIT, Diagnostic, EdgeTpuBuildError
 
+_ALLOCATIONS = 50_000
+"""How many objects are made before cycles are looked for: a command makes many that stay, and hardly a cycle."""
+
 
 def main(argv: list[str]) -> int:
     """Runs one command; never raises but for the interpreter's own end."""
+    gc.set_threshold(_ALLOCATIONS)
     output.prepare()
     view = View(
         format=options.wanted("--format", argv, "human"),
