@@ -26,14 +26,16 @@ def networks() -> dict[str, bytes]:
 
 
 def medians(jobs: Mapping[str, Callable[[], object]], runs: int) -> dict[str, float]:
-    """Seconds of each job, taken in turns."""
+    """Seconds of each job, taken in turns; "ratio": of the first to the second, turn by turn."""
     times: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(runs):
         for name, job in jobs.items():
             begun = time.perf_counter()
             job()
             times[name].append(time.perf_counter() - begun)
-    return {name: statistics.median(found) for name, found in times.items()}
+    found = {name: statistics.median(each) for name, each in times.items()}
+    turns = zip(*times.values(), strict=True) if len(times) == 2 else ()
+    return found | {"ratio": statistics.median([first / second for first, second in turns] or [1.0])}
 
 
 def inference(model: bytes, runs: int) -> dict[str, float]:
