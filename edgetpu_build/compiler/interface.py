@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Target = Literal["edgetpu", "simulator"]
 Balance = Literal["parameters", "latency", "profile"]
+Reweight = Literal["off", "auto", "only"]
 Progress = Callable[[str], None]
 
 
@@ -29,7 +30,8 @@ class Options:
     ``segments`` 1 means no split, 0 means "auto": the smallest count, up to ``max_segments``, with nothing off-chip.
     ``delegate_step`` 0 means no delegate search. ``generation`` is the compiler that builtin predicts ("16.0").
     ``restore_metadata``: put back what Google's compiler drops; builtin drops nothing. ``link`` and ``clock``: the
-    device that predicted latency, and so ``balance`` "latency", assumes.
+    device that predicted latency, and so ``balance`` "latency", assumes. ``reweight``: whether google's artifact may be
+    made from a stored one of the same architecture; "only": never by its compiler.
     """
 
     min_runtime_version: int = 14
@@ -41,6 +43,7 @@ class Options:
     multiple_subgraphs: bool = False
     generation: str = "16.0"
     restore_metadata: bool = False
+    reweight: Reweight = field(default="off", repr=False)
     link: Link = field(default="usb3", repr=False)
     clock: Clock = field(default="max", repr=False)
 

@@ -64,6 +64,7 @@ class ModelConfig:
     max_segments: int = 8
     multiple_subgraphs: bool = False
     restore_metadata: bool = False
+    reweight: Literal["off", "auto", "only"] = "off"
     min_runtime_version: int = 14
     timeout: float = 180.0
     compiler: CompilerChoice = "auto"

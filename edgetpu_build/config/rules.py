@@ -80,6 +80,8 @@ def _segments(model: Mapping[str, Any], path: KeyPath, findings: Findings) -> No
         exclude("intermediate-tensors", other, f"remove one of them; `{other}` already makes the pieces' outputs")
     if is_segmented(model) and model.get("restore_metadata"):
         exclude("restore-metadata", "segments" if "cuts" not in given else "cuts", "metadata speak of the whole model")
+    if is_segmented(model) and model.get("reweight", "off") != "off":
+        exclude("reweight", "segments" if "cuts" not in given else "cuts", "only whole models are reweighted")
     if model.get("segments") == 1 and model.get("cuts"):
         exclude("cuts", "segments = 1", "remove `segments`")
 
@@ -137,6 +139,10 @@ def _members_agree(
             values = ", ".join(str(value).lower() for value in sorted(found))
             message = f"members of {named(path)} differ in `{key}`: {values}"
             findings.error("ETB207", (*path, "models"), message, "a group is one compile: give all the same")
+    for index, name, model in members:
+        if model.get("reweight", "off") != "off":
+            text = f"`{name}`, a member of {named(path)}, has `reweight`: only models on their own are reweighted"
+            findings.error("ETB207", (*path, "models", index), text, "remove `reweight`")
     for _, name, model in members:
         for key in ("compiler", "timeout"):
             if key in model:

@@ -23,10 +23,10 @@ SCHEMA = 1
 
 DEFAULTS = Options()
 
-ASSUMED = ("link", "clock")
-"""Options that decide a figure, and a cut at most: no ingredients while they have their defaults."""
+ASSUMED = ("link", "clock", "reweight")
+"""Options that came later and decide nothing while they have their defaults: no ingredients then."""
 
-_ONLY = {"generation": "builtin", "restore_metadata": "google"}
+_ONLY = {"generation": "builtin", "restore_metadata": "google", "reweight": "google"}
 """Options that only one compiler looks at."""
 
 

@@ -63,7 +63,9 @@ class LockedMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedUnit:
-    """``options`` are complete, also where the text leaves out a default."""
+    """``options`` are complete, also where the text leaves out a default. ``reweighted_from``: SHA-256 of the artifact
+    that this one was made from without a compile, "" if it was compiled.
+    """
 
     name: str
     kind: Kind
@@ -72,6 +74,7 @@ class LockedUnit:
     fingerprint: str
     options: Options
     members: tuple[LockedMember, ...]
+    reweighted_from: str = ""
 
     @property
     def ingredients(self) -> tuple[Ingredient, ...]:
@@ -193,6 +196,7 @@ def _unit_table(unit: LockedUnit) -> dict[str, Any]:
         "compiler-version": unit.compiler.version,
         "compiler-identity": unit.compiler.identity,
         "fingerprint": unit.fingerprint,
+        **({"reweighted-from": unit.reweighted_from} if unit.reweighted_from else {}),
         "options": dict(_changed_options(unit)),
         "member": [_member_table(member) for member in unit.members],
     }
@@ -252,6 +256,7 @@ def _unit(table: Mapping[str, Any]) -> LockedUnit:
         fingerprint=_text(table["fingerprint"]),
         options=Options(**options) if options else DEFAULTS,
         members=tuple(map(_member, table["member"])),
+        reweighted_from=_text(table.get("reweighted-from", "")),
     )
 
 

@@ -25,9 +25,10 @@ from edgetpu_build.engine.lockfile import Lock, LockedUnit, as_outcome
 from edgetpu_build.engine.outcome import MemberOutcome, State, UnitOutcome
 from edgetpu_build.engine.plan import Unit
 from edgetpu_build.engine.publish import prepare, publish
+from edgetpu_build.engine.reweighting import base_key, remember, reweight, told
 from edgetpu_build.engine.statindex import StatIndex
 from edgetpu_build.engine.stored import Made
-from edgetpu_build.errors import EdgeTpuBuildError, error
+from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, error
 from edgetpu_build.figure import Figures
 from edgetpu_build.store import Store
 
@@ -116,7 +117,8 @@ def _make(decision: Decision, making: Making) -> Attempt:
     if nothing := nothing_mapped(unit, members):
         raise EdgeTpuBuildError(*nothing)
     written = publish(making.root, prepared, making.contents)
-    outcome = described(unit, "compiled" if compiled else "cached", decision.why, prepared.locked, members)
+    why = f"{decision.why}; reweighted from {made.reweighted[:12]}" if made.reweighted else decision.why
+    outcome = described(unit, "compiled" if compiled else "cached", why, prepared.locked, members)
     return Attempt(outcome=replace(outcome, diagnostics=made.warnings), locked=prepared.locked, written=written)
 
 
@@ -153,6 +155,9 @@ def _compile(unit: Unit, making: Making) -> tuple[Made, Inputs, str, bool]:
         (Input(sha256=hashlib.sha256(data).hexdigest(), intermediate_tensors=member.intermediate_tensors), len(data))
         for member, data in zip(unit.members, contents, strict=True)
     )
+    found = _reweighted(unit, making, contents, [source for source, _ in inputs])
+    if isinstance(found, tuple):
+        return found[0], inputs, found[1], True
     identity = making.compilers.identify(unit)
     key = fingerprint(ingredients(identity, unit.options, [source for source, _ in inputs]))
     with making.store.exclusive(key, lambda: making.say(unit.name, "waiting for another build")):
@@ -166,7 +171,34 @@ def _compile(unit: Unit, making: Making) -> tuple[Made, Inputs, str, bool]:
             unit.timeout,
             lambda text: making.say(unit.name, text),
         )
-        return _keep(key, result, making.store), inputs, key, True
+        kept = _keep(key, result, making.store)
+    if unit.options.reweight != "off" and (base := base_key(identity, unit.options, contents[0])):
+        remember(making.store, base, key, contents[0])
+    return kept._replace(warnings=(*kept.warnings, *([found] if found else []))), inputs, key, True
+
+
+def _reweighted(
+    unit: Unit, making: Making, contents: list[bytes], sources: list[Input]
+) -> tuple[Made, str] | Diagnostic | None:
+    """The unit made from another training, and its fingerprint; or why not, if that was asked for.
+
+    Google's program is not started for it as long as the lock knows who it was. `--force` compiles.
+    """
+    mode = unit.options.reweight
+    if mode == "off" or making.compilers.name(unit) != "google" or (making.force and mode != "only"):
+        return None
+    identity = making.compilers.known(unit) or making.compilers.identify(unit)
+    key = fingerprint(ingredients(identity, unit.options, sources))
+    base = base_key(identity, unit.options, contents[0])
+    try:
+        if base is None:
+            raise error("ETB301", f"`{unit.members[0].source}` is no model that can be read")
+        making.say(unit.name, "reweighting")
+        return reweight(making.store, base, key, contents[0]), key
+    except EdgeTpuBuildError as problem:
+        if mode == "only":
+            raise
+        return told(problem)
 
 
 def request_of(unit: Unit, contents: list[bytes]) -> Request:
@@ -208,7 +240,7 @@ def _from_tree(unit: LockedUnit, making: Making) -> Made | None:
                 segments=member.segments,
             )
         )
-    return Made(compiler=unit.compiler, members=tuple(members))
+    return Made(compiler=unit.compiler, members=tuple(members), reweighted=unit.reweighted_from)
 
 
 def _not_there(decision: Decision) -> EdgeTpuBuildError:

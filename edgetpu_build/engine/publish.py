@@ -40,6 +40,7 @@ def prepare(unit: Unit, made: Made, inputs: Iterable[tuple[Input, int]], fingerp
         fingerprint=fingerprint,
         options=unit.options,
         members=tuple(members),
+        reweighted_from=made.reweighted,
     )
     return Prepared(contents=contents, locked=locked)
 

@@ -39,11 +39,12 @@ class MadeMember(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A whole unit, members in order."""
+    """A whole unit, members in order. ``reweighted``: SHA-256 of the artifact that it was made from, "" if compiled."""
 
     compiler: Identity
     members: tuple[MadeMember, ...]
     warnings: tuple[Diagnostic, ...] = ()
+    reweighted: str = ""
 
 
 def to_store(result: Result) -> tuple[dict[str, bytes], dict[str, Any]]:
@@ -67,10 +68,13 @@ def from_store(record: Record, read: Read) -> Made | None:
         members = [_member(position, facts, blobs, read) for position, facts in enumerate(record.facts["members"])]
         warnings = tuple(Diagnostic(**told) for told in record.facts["warnings"])
         compiler = Identity(**record.facts["compiler"])
+        reweighted = str(record.facts.get("reweighted", ""))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     whole = tuple(member for member in members if member is not None)
-    return Made(compiler=compiler, members=whole, warnings=warnings) if len(whole) == len(members) else None
+    if len(whole) != len(members):
+        return None
+    return Made(compiler=compiler, members=whole, warnings=warnings, reweighted=reweighted)
 
 
 def operators(record: Record) -> tuple[tuple[OperatorResult, ...], ...]:

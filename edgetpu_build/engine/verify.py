@@ -120,4 +120,6 @@ def _afresh(
         if digest != (output.masked_sha256 or output.sha256):
             message = f"`{output.path}` came out differently when it was compiled again"
             hint = f"{identity.name} {identity.version} is not deterministic, or not the one that made it"
+            if locked.reweighted_from:
+                hint = "it was reweighted; `edgetpu-build build --force` replaces it by a compile"
             yield from error("ETB110", message, hint).diagnostics

@@ -91,8 +91,8 @@ _IN_PROJECT = (
 )
 _IN_MODEL = (
     "`source`, `output`, `segments`, `balance`, `cuts`, `intermediate-tensors`, `search-delegate`, `max-segments`, "
-    "`multiple-subgraphs`, `restore-metadata`, `min-runtime-version`, `timeout`, `compiler`, `out-dir`, `wheel-path`, "
-    "`ship`, `budget`"
+    "`multiple-subgraphs`, `restore-metadata`, `reweight`, `min-runtime-version`, `timeout`, `compiler`, `out-dir`, "
+    "`wheel-path`, `ship`, `budget`"
 )
 _IN_BUDGET = (
     "`off-chip`, `on-chip`, `cpu-operators`, `edgetpu-operators`, `subgraphs`, `artifact-size`, `latency`, `growth`, "
