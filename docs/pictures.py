@@ -102,7 +102,9 @@ def draw(name: str, commands: tuple[str, ...]) -> None:
 def photograph(name: str, command: str, height: int) -> None:
     """Runs the command and writes its page as a browser shows it."""
     with example() as folder:
-        run(command, folder)
+        told = run(command, folder)
+        if not (folder / "page.html").exists():
+            sys.exit(f"{command} wrote no page:\n{told}")
         for scheme, number in (("dark", 0), ("light", 1)):
             options = (
                 f"--user-data-dir={folder.parent / scheme}",

@@ -15,6 +15,7 @@ from edgetpu_build.compiler.interface import OperatorResult
 from edgetpu_build.report import text
 from edgetpu_build.report.html.markup import Markup, join, number, prose, tag
 from edgetpu_build.report.html.values import Drawn
+from edgetpu_build.report.style import printable, shorten
 
 _WHOLE = 90  # operators up to which each has its bead
 _RUNS = 24  # beads that stand for all that are mapped, in larger graphs
@@ -23,7 +24,8 @@ _PITCHES = 40  # between few
 _ROOM = 1060  # pixels that few operators spread over
 _WIDE = 34
 _GAP = 18  # between segments
-_LABEL = 128  # pixels below the beads
+_LETTER = 5.2  # pixels that a letter of a turned label reaches down
+_LONGEST = 18  # letters of a name that are shown
 
 
 class _Bead(NamedTuple):
@@ -50,7 +52,8 @@ def draw(model: Drawn, key: str) -> Markup:
     if not model.operators:
         return Markup()
     beads = _placed(_beads(model))
-    width = beads[-1].x + _LABEL
+    below = 30 + _LETTER * max(len(_name(bead, model)) for bead in beads)
+    width = beads[-1].x + below
     arcs = list(_arcs(beads, model))
     top = max((height for _, height in arcs), default=0.0) + 26
     largest = max((layer.bytes for layer in model.layers), default=0)
@@ -59,7 +62,7 @@ def draw(model: Drawn, key: str) -> Markup:
         sizes[layer.index] += layer.bytes
     told = _told(model)
     drawn = [
-        *_boundaries(beads, top),
+        *_boundaries(beads, top + below),
         *(_arc(path, top) for path, _ in arcs),
         *(_bead(bead, top, sizes, largest, key) for bead in beads),
         *(_label(bead, model, top) for bead in beads),
@@ -70,7 +73,7 @@ def draw(model: Drawn, key: str) -> Markup:
         role="img",
         aria_label=f"Graph: {told}",
         width=number(width),
-        height=number(top + _LABEL),
+        height=number(top + below),
         class_="graph",
     )
     region = tag("div", picture, class_="scroll", tabindex="0", role="region", aria_label=f"Graph of {model.name}")
@@ -174,11 +177,11 @@ def _arc(path: str, top: float) -> Markup:
     return tag("path", d=path, class_="edge", transform=f"translate(0 {number(top)})")
 
 
-def _boundaries(beads: Sequence[_Bead], top: float) -> Iterator[Markup]:
+def _boundaries(beads: Sequence[_Bead], bottom: float) -> Iterator[Markup]:
     for left, right in pairwise(beads):
         if left.segment != right.segment:
             x = number((left.x + right.x) / 2)
-            yield tag("line", x1=x, x2=x, y1="0", y2=number(top + _LABEL), class_="cut")
+            yield tag("line", x1=x, x2=x, y1="0", y2=number(bottom), class_="cut")
             yield tag("text", f"segment {right.segment}", x=x, dx="6", y="12", class_="w1")
 
 
@@ -228,7 +231,12 @@ def _shape(kind: str, x: float, y: float, radius: float, key: str | None = None)
     )
 
 
+def _name(bead: _Bead, model: Drawn) -> str:
+    if bead.many:
+        return f"{bead.start} to {bead.stop - 1}"
+    return f"{bead.start} {shorten(printable(model.operators[bead.start].name), _LONGEST)}"
+
+
 def _label(bead: _Bead, model: Drawn, top: float) -> Markup:
-    name = f"{bead.start} to {bead.stop - 1}" if bead.many else f"{bead.start} {model.operators[bead.start].name[:22]}"
     x, y = number(bead.x + 3), number(top + 18)
-    return tag("text", name, x=x, y=y, transform=f"rotate(50 {x} {y})", class_=f"name {bead.kind}")
+    return tag("text", _name(bead, model), x=x, y=y, transform=f"rotate(50 {x} {y})", class_=f"name {bead.kind}")
