@@ -112,6 +112,7 @@ class Device:
         self._token = 0
         self._loaded: weakref.WeakSet[Package] = weakref.WeakSet()
         self._counts = dict.fromkeys(COUNTS, 0)
+        self._changes = 0
 
     @property
     def type(self) -> Literal["pci", "usb"]:
@@ -127,6 +128,19 @@ class Device:
             self._forget()
 
     close = reset
+
+    @property
+    def changes(self) -> int:
+        """Grows whenever something is loaded, given up, or written into the memory.
+
+        Packages whose submission changed nothing need none again until this is another number: ``stream`` is enough.
+        """
+        return self._changes + self.memory.generation
+
+    def stream(self, size: int) -> None:
+        """Counts the streamed parameters of an inference that needed no decision."""
+        with self._lock:
+            self._counts["streamed_bytes"] += size
 
     def submit(self, package: Package, last: Contents, *, requests: int = 1) -> Contents:
         """Steps A to D, ``requests`` times; gives what the package finds in its part of the memory.
@@ -174,6 +188,7 @@ class Device:
         hit = [other for other in self._loaded if self._harmed(other, package.address, data)]
         self.memory.write(package.address, data)
         self._token = cache.token
+        self._changes += 1
         for other in hit:
             self._loaded.discard(other)
         self._loaded.add(package)
@@ -185,5 +200,6 @@ class Device:
         return low < high and not self.memory.holds(low, data[low - address : high - address])
 
     def _forget(self) -> None:
+        self._changes += self._token != 0
         self._token = 0
         self._loaded.clear()

@@ -130,6 +130,8 @@ class _Attached:
         self._plan = plan
         self._make = make
         self._requests: dict[int, int] | None = None
+        self._streamed = 0  # by one inference
+        self._quiet = -1  # the device's changes when there was nothing to decide
         self._found = {i: Contents(generation=-1, data=package.cached) for i, package in plan.packages.items()}
 
     def __getattr__(self, name: str) -> Any:
@@ -140,7 +142,7 @@ class _Attached:
         return self._native.tensor((self, self._native), *arguments)
 
     def ResizeInputTensor(self, *arguments: Any) -> None:  # noqa: N802 LiteRT's name
-        self._requests = None
+        self._requests, self._quiet = None, -1
         self._native.ResizeInputTensor(*arguments)
 
     def AllocateTensors(self, *subgraph: int) -> None:  # noqa: N802 LiteRT's name
@@ -151,15 +153,24 @@ class _Attached:
                 raise
             raise refuse("LiteRT does not take the model, and does not say why", code="ETB302") from problem
         if max(subgraph, default=0) <= 0:  # -1, the default: all that the file has
+            self._quiet = -1
             self._requests = {index: self._batch(index) for index in self._plan.packages}
+            self._streamed = sum(
+                count * len(self._plan.packages[index].main.parameters) for index, count in self._requests.items()
+            )
 
     def Invoke(self, *subgraph: int) -> None:  # noqa: N802 LiteRT's name
-        if max(subgraph, default=0) <= 0 and self._requests is not None:
+        device = self._device
+        if not subgraph and self._quiet == device.changes and not device.observers:
+            if self._streamed:
+                device.stream(self._streamed)
+        elif max(subgraph, default=0) <= 0 and self._requests is not None:
             self._ask(self._requests)
         self._native.Invoke(*subgraph)
 
     def _ask(self, requests: Mapping[int, int]) -> None:
         """One submission for each Edge TPU operator, in order; a new model where memory holds other bytes."""
+        before = self._device.changes
         found = {
             index: self._device.submit(package, self._found[index], requests=requests[index])
             for index, package in self._plan.packages.items()
@@ -167,6 +178,7 @@ class _Attached:
         if any(there.data is not self._found[index].data for index, there in found.items()):
             self._replace(self._plan.content({index: there.data for index, there in found.items()}))
         self._found = found
+        self._quiet = before if before == self._device.changes else -1
 
     def _replace(self, content: bytes) -> None:
         """The same interpreter for another model: shapes and values of the inputs stay, variables start afresh."""
