@@ -84,6 +84,15 @@ def test_what_changes_the_layout_is_refused() -> None:
     assert "change the layout" in refusal(old, silicon.compiled(old), new)
 
 
+def test_a_layout_that_two_compilers_may_have_made_is_refused_where_they_part() -> None:
+    """Both store this bias of a depthwise convolution; of zeros, 16.0 would store none."""
+    graph, flat = nets.facts(), nets.facts()
+    depthwise = next(op for op in flat["ops"] if op["op"] == "DEPTHWISE_CONV_2D")
+    flat["tensors"][depthwise["inputs"][2]] |= {"values": [0] * 16}
+    old, new = nets.model(graph), nets.model(flat)
+    assert "lay out the new model apart" in refusal(old, silicon.compiled(old, generation="15.0", runtime=12), new)
+
+
 def test_two_operators_with_equal_constants_that_part_are_refused() -> None:
     """Nothing but value tells the two products apart, and they run side by side."""
     graph = _twins()

@@ -31,6 +31,10 @@ GENERATIONS = {10: ("1.0",), 12: ("15.0", "14.1", "2.1", "2.0"), 13: ("16.0",), 
 """Compilers by the runtime version that their files ask for."""
 
 
+NEWEST = "16.0"
+"""The compiler that can be asked for files of older runtimes: these look as if an older one had made them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proven:
     """What was proven of operator ``index``: bytes of parameters, words of instructions and what these are for."""
@@ -100,6 +104,7 @@ def prove(old: Model, compiled: Model, new: Model) -> Reweighted:
     generations = GENERATIONS.get(runtime, ())
     before = _understood(old.main, compiled, frozenset(_absorbed(old.main, compiled)), generations)
     after = _Side.of(Graph(main, before.graph.mapped, before.graph.generation))
+    _newer_agree(old.main, main, before, after)
     traces: list[_Trace] = []
     result = _turned(compiled, (before, after), pairs, traces)
     back = {name: Pair(pair.new, pair.old) for name, pair in pairs.items()}
@@ -166,6 +171,20 @@ def _understood(old: Subgraph, compiled: Model, mapped: frozenset[int], generati
             if blobs.places(side.blobs, stored) is not None:
                 return side
     raise refused("the parameters made from the old model are not those of the artifact; was it made of this model?")
+
+
+def _newer_agree(old: Subgraph, new: Subgraph, before: _Side, after: _Side) -> None:
+    """16.0 can be asked for files that look like older ones: then its layout must be the same for both models."""
+    chosen = before.graph.generation
+    if chosen == NEWEST:
+        return
+    newest = [_sizes(Graph(main, before.graph.mapped, NEWEST)) for main in (old, new)]
+    if newest[0] == _sizes(before.graph) and newest[1] != _sizes(after.graph):
+        raise refused(f"whether {chosen} or {NEWEST} made the artifact is open, and they lay out the new model apart")
+
+
+def _sizes(graph: Graph) -> list[int]:
+    return [layer.size for layer in graph.layers]
 
 
 def _turned(
