@@ -74,6 +74,7 @@ def draw(model: Drawn, key: str) -> Markup:
         aria_label=f"Graph: {told}",
         width=number(width),
         height=number(top + below),
+        viewBox=f"0 0 {number(width)} {number(top + below)}",
         class_="graph",
     )
     region = tag("div", picture, class_="scroll", tabindex="0", role="region", aria_label=f"Graph of {model.name}")

@@ -81,14 +81,12 @@ def layers(model: Drawn) -> Markup:
 
 
 def operators(model: Drawn) -> Markup:
-    """Runs of operators that are mapped and have nothing to tell are one line in large models."""
+    """In the order of the graph."""
     if not model.operators:
         return Markup()
-    titles = ("operator", "runs on", "segment", "first result", "why")
-    rows = list(_operators(model))
-    return folded(
-        f"Table of {text.plural(len(model.operators), 'operator')}", table(f"{model.name}: operators", titles, rows)
-    )
+    titles = ("operator", "runs on", *(["segment"] if model.segments else []), "first result", "why")
+    found = table(f"{model.name}: operators", titles, _operators(model))
+    return folded(f"Table of {text.plural(len(model.operators), 'operator')}", found)
 
 
 def segments(model: Drawn) -> Markup:
@@ -120,9 +118,9 @@ def _operators(model: Drawn) -> Iterator[Sequence[Child]]:
     segment_of = {operator: s.index for s in model.segments for operator in s.operators}
     for position, operator in enumerate(model.operators):
         tensor = model.tensors[position] if position < len(model.tensors) else ""
-        segment = str(segment_of.get(position, ""))
+        segment = [str(segment_of.get(position, ""))] if model.segments else []
         where = "Edge TPU" if operator.target == "edgetpu" else "CPU"
-        yield f"{operator.index} {operator.name}", where, segment, tensor, _why(operator)
+        yield f"{operator.index} {operator.name}", where, *segment, tensor, _why(operator)
 
 
 def _why(operator: OperatorResult) -> Markup:

@@ -123,6 +123,18 @@ def test_folded_tables_are_printed(browser: Browser, page: Path) -> None:
     assert browser.run("document.querySelectorAll('details[open]').length") == 0
 
 
+def test_nothing_is_cut_off_on_paper(browser: Browser, page: Path) -> None:
+    browser.open(page, width=718)
+    try:
+        browser.call("Emulation.setEmulatedMedia", media="print", features=[])
+        browser.run("dispatchEvent(new Event('beforeprint'))")
+        script = """[...document.querySelectorAll('.card table, .card svg')].filter(shown =>
+            shown.getBoundingClientRect().right > 718).map(shown => shown.outerHTML.slice(0, 99))"""
+        assert browser.run(script) == []
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="screen")
+
+
 def test_without_scripts_the_pictures_are_there(browser: Browser, page: Path) -> None:
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
