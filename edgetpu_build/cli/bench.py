@@ -41,6 +41,7 @@ def configure(parser: ArgumentParser) -> None:
     )
     add_device(parser)
     add("--inferences", metavar="N", type=options.whole(1), default=3, help="in picture and trace (default: 3)")
+    add("--warm", action="store_true", help="in picture and trace, leave out the loading of cached parameters")
     add("--svg", metavar="FILE", help="write the timeline as a picture")
     add("--trace", metavar="FILE", help="write the timeline as a trace for ui.perfetto.dev")
     add("--html", type=pages.path, metavar="PAGE", help="write a page with pictures of all of it")
@@ -133,7 +134,7 @@ def _write(args: Namespace, found: Sequence[Bench]) -> None:
 
     one = found[0]
     devices = [stage.name for stage in one.stages]
-    happens = list(spans([stage.latencies for stage in one.stages], args.inferences))
+    happens = list(spans([stage.latencies for stage in one.stages], args.inferences, loaded=args.warm))
     if args.svg:
         subtitle = f"predicted for {one.device}; ~{1000 / one.flow.pace:.0f} inferences a second once loaded"
         files.write_atomic(args.svg, timeline.svg(one.name, subtitle, happens, devices).encode())

@@ -144,6 +144,7 @@ def _forecast(found: Inspection, style: Style) -> str:
         + text.plural(int(f.subgraphs.value or 0), "piece"),
         f"{text.figure(f.cpu_operators)} on the CPU",
         f"runtime {text.figure(f.runtime_version)}",
+        *([f"{text.figure(f.latency_ms, text.milliseconds)} an inference"] if f.latency_ms.value else []),
     ]
     note = " (~ estimated)" if any("~" in fact for fact in facts) else ""
     return style.paint("compiled, it would take:", "bold") + f" {', '.join(facts)}{note}"

@@ -60,7 +60,7 @@ def _legend(kinds: set[Kind]) -> Iterator[str]:
         if kind in kinds:
             yield f'<rect x="{x:.0f}" y="54" width="11" height="11" rx="2" fill="{colour}"/>'
             yield f'<text class="s" x="{x + 16:.0f}" y="64">{words}</text>'
-            x += 34 + 6.1 * len(words)
+            x += 34 + 6.5 * len(words)
 
 
 def _axis(end: float, scale: float, height: int) -> Iterator[str]:
