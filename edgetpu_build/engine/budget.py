@@ -54,6 +54,11 @@ def _size(value: float) -> str:
     return format_size(value) if value != int(value) or value >= 1024 else f"{int(value)} B"
 
 
+def _duration(seconds: float) -> str:
+    """Three digits below a second: what is judged are fractions of milliseconds."""
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else format_duration(seconds)
+
+
 def _artifact_size(part: Part) -> Figure:
     return exact(sum(output.size for output in part.outputs))
 
@@ -115,7 +120,7 @@ BOUNDS = (
         says="is predicted to take {found} per inference",
         way_out="make the model smaller, cut it with `segments`, or raise `latency`",
         figure=_latency,
-        write=format_duration,
+        write=_duration,
         each=True,
     ),
 )
