@@ -69,6 +69,7 @@ CATALOGUE: dict[str, str] = {
     "ETB401": "compiler not found",
     "ETB402": "compiler version refused",
     "ETB403": "compiler does not answer",
+    "ETB404": "farm cannot be used",
     # 5: cache, lock and file system
     "ETB501": "file system error",
     "ETB502": "lock cannot be read",

@@ -34,6 +34,13 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--compare", action="store_true", help="also say where builtin and Google's compiler differ")
     parser.add_argument("--contribute", metavar="FILE", help="with --compare: write it as facts, to be sent to us")
     parser.add_argument("--dry-run", action="store_true", help="say what would be built; write nothing")
+    parser.add_argument(
+        "--executor",
+        type=executor,
+        default="local",
+        metavar="WHERE",
+        help="compile in local processes, or on dask://HOST:PORT",
+    )
     parser.add_argument("--report", type=pages.path, metavar="PAGE", help="write a page with pictures")
 
 
@@ -58,6 +65,7 @@ def run(args: Namespace) -> int:
             jobs=args.jobs,
             fail_fast=args.fail_fast,
             dry_run=args.dry_run,
+            farm=args.executor,
             progress=progress.unit,
         )
     if view.json:
@@ -95,6 +103,16 @@ def _compared(args: Namespace, view: View, found: Project, outcome: Outcome) -> 
     if not view.json and not view.quiet and both.members:
         output.emit(comparison.human(both, output.style(view, sys.stdout)))
     return code
+
+
+def executor(value: str) -> str:
+    """The address of a farm, "" for none. ETB214 for anything else."""
+    if value == "local":
+        return ""
+    from edgetpu_build.engine.farm import place_of
+
+    place_of(value)
+    return value
 
 
 def jobs(value: str) -> int:

@@ -45,14 +45,7 @@ GROUPS = {
 }
 
 COMMANDS: tuple[Command, ...] = (
-    Command(
-        "build",
-        "Bring compiled models, budgets and edgetpu.lock up to date",
-        "project",
-        later_options=(
-            ("--executor", "compile elsewhere than in local processes"),
-        ),
-    ),
+    Command("build", "Bring compiled models, budgets and edgetpu.lock up to date", "project"),
     Command("check", "Check configuration, lock, outputs and budgets; compiles nothing", "project"),
     Command("watch", "Build now and at every change", "project"),
     Command("lock", "Write edgetpu.lock from what exists", "project"),

@@ -41,6 +41,7 @@ class Mode(NamedTuple):
     sdist: bool = False
     upgrade: bool = False
     existing: bool = False
+    farm: str = ""
 
     @property
     def as_locked(self) -> bool:
@@ -65,13 +66,14 @@ def build(
     dry_run: bool = False,
     progress: Progress | None = None,
     sdist: bool = False,
+    farm: str = "",
 ) -> Outcome:
     """Bring the named units (all by default) up to date. Every unit is tried; what is wrong with one is in its outcome.
 
     ``locked``: nothing is built that would change the lock. ``frozen``: nothing is compiled. ``jobs``: compiles at a
     time, 0 as configured. ``fail_fast``: nothing new is started after a failure. ``dry_run``: writes nothing.
-    ``sdist``: an unpacked sdist, where content alone counts and nothing is written. Raises ETB2nn for the configuration
-    and ETB502 to ETB504 for the lock.
+    ``sdist``: an unpacked sdist, where content alone counts and nothing is written. ``farm``: `dask://HOST:PORT` of the
+    scheduler whose workers compile. Raises ETB2nn for the configuration and ETB502 to ETB504 for the lock.
     """
     mode = Mode(
         force=force,
@@ -80,6 +82,7 @@ def build(
         fail_fast=fail_fast,
         dry_run=dry_run,
         sdist=sdist,
+        farm=farm,
     )
     return run(project, names, mode, jobs=jobs, say=progress or silent)
 
@@ -182,8 +185,9 @@ def _stale(unit: Unit, why: str, failure: EdgeTpuBuildError) -> Attempt:
 def _make_all(todo: list[Decision], making: Making, jobs: int, mode: Mode) -> Iterator[Attempt]:
     if not todo:
         return
-    jobs = jobs or _fitting(todo, making)
-    with executor.compiling([_weight(decision, making) for decision in todo], jobs) as (each, compile_):
+    jobs = jobs or (0 if mode.farm else _fitting(todo, making))
+    weights = [_weight(decision, making) for decision in todo]
+    with executor.compiling(weights, jobs, mode.farm) as (each, compile_):
         armed = making._replace(compile=compile_)
         for attempt in each(lambda decision: make(decision, armed), todo):
             yield attempt

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from edgetpu_build.compiler.interface import Backend, Progress, Request, Result
 from edgetpu_build.errors import EdgeTpuBuildError, error
@@ -30,16 +30,32 @@ GRACE = 1.0
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
-Compile = Callable[[Backend, Request, float, Progress], Result]
+
+
+class Compile(Protocol):
+    """How a compile is done, wherever. ``key``: its fingerprint, by which a farm knows that two ask for the same."""
+
+    def __call__(
+        self, backend: Backend, request: Request, timeout: float, progress: Progress, *, key: str
+    ) -> Result: ...
+
+
 Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 
 
 @contextmanager
-def compiling(weights: Sequence[int], jobs: int) -> Iterator[tuple[Each, Compile]]:
+def compiling(weights: Sequence[int], jobs: int, farm: str = "") -> Iterator[tuple[Each, Compile]]:
     """How to go through a number of units of so many bytes, and how to compile one. ``jobs`` 0: one a processor.
 
     A lone small unit is compiled in this process, which saves starting another; all else in processes of its own.
+    ``farm``: the address of a scheduler whose workers compile instead.
     """
+    if farm:
+        from edgetpu_build.engine.farm import ROOM, Farm
+
+        with Farm(farm) as workers:
+            yield partial(in_slots, slots=min(jobs or ROOM, len(weights))), workers.compile
+        return
     if len(weights) == 1 and weights[0] <= SMALL and _can_alarm():
         yield in_turn, here
         return
@@ -96,7 +112,7 @@ def in_slots(do: Callable[[_Item], _Answer], items: Iterable[_Item], slots: int)
         stop.set()
 
 
-def here(backend: Backend, request: Request, timeout: float, progress: Progress) -> Result:
+def here(backend: Backend, request: Request, timeout: float, progress: Progress, *, key: str = "") -> Result:
     """Compile in this process, which saves starting one; only in the main thread, where a timer can end it."""
     with _alarm(timeout):
         return backend.compile(request, timeout=timeout, progress=progress)

@@ -170,6 +170,7 @@ def _compile(unit: Unit, making: Making) -> tuple[Made, Inputs, str, bool]:
             request_of(unit, contents),
             unit.timeout,
             lambda text: making.say(unit.name, text),
+            key=key,
         )
         kept = _keep(key, result, making.store)
     if unit.options.reweight != "off" and (base := base_key(identity, unit.options, contents[0])):

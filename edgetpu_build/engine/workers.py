@@ -25,6 +25,10 @@ GRACE = 1.0
 """Seconds that a backend has to end itself at its time limit, and to say more than we could."""
 
 
+class DiedError(EdgeTpuBuildError):
+    """The process that compiled ended, and not of its own will."""
+
+
 class BugError(Exception):
     """A compile ended with an exception that is not for users; the message is its traceback."""
 
@@ -36,8 +40,21 @@ class Workers:
         self._workers: dict[int, _Worker] = {}
         self._closed = False
 
-    def compile(self, backend: Backend, request: Request, timeout: float, progress: Progress) -> Result:
-        """What the backend makes of it. ETB313 when time is over, ETB312 when its process died."""
+    def compile(
+        self, backend: Backend, request: Request, timeout: float, progress: Progress, *, key: str = ""
+    ) -> Result:
+        """What the backend makes of it. ETB313 when time is over, ETB312 when it took two processes with it.
+
+        One process may be killed by somebody who is short of memory; two are no accident.
+        """
+        try:
+            return self._compile(backend, request, timeout, progress)
+        except DiedError:
+            if self._closed:
+                raise
+            return self._compile(backend, request, timeout, progress)
+
+    def _compile(self, backend: Backend, request: Request, timeout: float, progress: Progress) -> Result:
         slot = threading.get_ident()
         found = self._workers.get(slot)
         if found is None or found.ended:
@@ -127,10 +144,10 @@ def _answer(kind: str, value: Any) -> Result:
     return result
 
 
-def _died(code: int | None) -> EdgeTpuBuildError:
+def _died(code: int | None) -> DiedError:
     by = f"by signal {-code} ({signal.Signals(-code).name})" if code is not None and code < 0 else f"with code {code}"
     hint = "the system kills what takes too much memory: try fewer `jobs`" if code == -signal.SIGKILL else ""
-    return error("ETB312", f"the process that compiled it was ended {by}", hint)
+    return DiedError(*error("ETB312", f"the process that compiled it was ended {by}", hint).diagnostics)
 
 
 def _path() -> list[str]:

@@ -190,6 +190,10 @@ PAGES: dict[str, tuple[str, str]] = {
         "The compiler was started and gave no version.",
         "Run `compiler-command` with `--version` by hand and see what it says.",
     ),
+    "ETB404": (
+        "`--executor dask://HOST:PORT` names a scheduler that cannot be reached, has no workers, or workers that differ.",
+        "Start `dask scheduler` and `dask worker` with this version of edgetpu-build installed; see docs/how-to/farm.md.",
+    ),
     "ETB501": (
         "The file system refused a file of the project: no room, no permission, read-only.",
         "Free space or mend permissions of the path named, then build again: nothing is half written.",

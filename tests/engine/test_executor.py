@@ -88,6 +88,22 @@ class TestWorkers:
             assert caught.value.diagnostics[0].code == "ETB312"
             assert workers.compile(backend, request(), 60, silent).members
 
+    def test_one_death_may_be_an_accident_two_are_not(self, backend: StandIn) -> None:
+        with Workers() as workers, pytest.raises(EdgeTpuBuildError):
+            workers.compile(backend, request(b"die"), 60, silent)
+        assert len(backend.compiles()) == 2
+        killed: list[int] = []
+
+        def kill(_told: str) -> None:
+            if not killed:
+                (worker,) = workers._workers.values()
+                killed.append(worker._process.pid)
+                worker.kill()
+
+        with Workers() as workers:
+            assert workers.compile(backend, request(), 60, kill).members
+        assert killed
+
     def test_time_is_a_real_bound(self, backend: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("edgetpu_build.engine.workers.GRACE", 0.0)
         with Workers() as workers:
