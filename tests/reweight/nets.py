@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from tests.support.models import Net, build
@@ -26,6 +27,20 @@ def facts(dtype: str = "INT8", *, per_channel: bool = False, name: str = "") -> 
     for tensor in made["tensors"]:
         tensor["name"] += name
     return made
+
+
+def bottlenecks(scales: Sequence[float], *, per_channel: bool = True) -> dict[str, Any]:
+    """Inverted residuals whose RELU6 results have these scales: where they are equal, so are most words."""
+    net = Net(per_channel=per_channel)
+    x = net.input((1, 16, 16, 16))
+    given = iter(scales)
+    for block in range(len(scales) // 2):
+        for make in (lambda x: net.conv(x, 64, kernel=1), net.depthwise):
+            x = make(x)
+            net.facts["tensors"][x] |= {"scale": next(given), "zp": -128}
+        x = net.conv(x, 16, kernel=1, activation="NONE")
+        net.facts["tensors"][x]["zp"] = block
+    return net.finish([x])
 
 
 def retrained(graph: dict[str, Any], seed: int, *, points: bool = True) -> dict[str, Any]:

@@ -110,6 +110,16 @@ def test_convolutions_with_equal_constants_are_told_apart_by_their_order() -> No
     assert found.data == silicon.compiled(new, token=found.token)
 
 
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_bottlenecks_whose_words_are_alike(per_channel: bool) -> None:
+    """RELU6 gives nearly all results one scale: order alone tells whose word is whose."""
+    graph = nets.bottlenecks([6 / 255] * 8, per_channel=per_channel)
+    other = nets.bottlenecks([0.02, 0.021, 6 / 255, 0.019, 0.022, 6 / 255, 0.018, 0.017], per_channel=per_channel)
+    old, new = nets.model(graph), nets.model(other, 1)
+    found = prove(read(old), read(silicon.compiled(old)), read(new))
+    assert found.data == silicon.compiled(new, token=found.token)
+
+
 def test_padding_with_zero_that_becomes_another_is_refused() -> None:
     graph, moved = nets.facts("UINT8"), nets.facts("UINT8")
     source = graph["inputs"][0]

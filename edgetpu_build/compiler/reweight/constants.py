@@ -126,7 +126,7 @@ def _convolution(graph: Graph, index: int) -> Iterator[Role]:
             0 if several else point(weights),
             point(source),
         ),
-        lanes=(*_lanes(channels(result)), *((4,) if operator.kind == "DEPTHWISE_CONV_2D" else ())),
+        lanes=(4,) if operator.kind == "DEPTHWISE_CONV_2D" and channels(source) > 1 else _lanes(channels(result)),
         needed=True,
         arrays=(header.bias is not None) | (header.multipliers is not None) << 1 | several << 2,
     )
