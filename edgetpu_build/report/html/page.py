@@ -34,11 +34,11 @@ _SIGNS = {"error": "✗ error", "warning": "! warning", "note": "note"}
 
 def render(page: Page) -> str:
     """The whole file."""
-    drawn, left = _within(page)
-    data = replace(page, sections=page.sections[: len(drawn)]).to_json()
+    beside = _sides(page)
+    drawn, told = _within(page, len(beside.encode()))
     names = [section.name for section in page.sections]
-    main = join([_overview(page, left), _sides(page), *drawn])
-    return frame(page.title, page.lead, names if len(names) > 1 else [], main, data)
+    main = join([_overview(page, len(drawn)), beside, *drawn])
+    return frame(page.title, page.lead, names[: len(drawn)] if len(names) > 1 else [], main, told.to_json())
 
 
 def frame(title: str, lead: str, names: Sequence[str], main: Markup, data: Mapping[str, Any]) -> str:
@@ -58,18 +58,30 @@ def frame(title: str, lead: str, names: Sequence[str], main: Markup, data: Mappi
     )
 
 
-def _within(page: Page) -> tuple[list[Markup], int]:
-    """The sections that fit, and how many do not."""
+def _within(page: Page, taken: int) -> tuple[list[Markup], Page]:
+    """The sections that fit, and what is embedded of them. The first is always drawn, if need be with less embedded."""
     drawn: list[Markup] = []
-    size = _RESERVED
+    told: list[Section] = []
+    size = _RESERVED + taken
     titled = [section.name for section in page.sections] != [page.title]
     for number, section in enumerate(page.sections):
         one = _section(section, f"{number}", titled=titled)
-        size += len(one.encode()) + len(embedded(replace(page, sections=(section,)).to_json()))
-        if size > MOST:
+        size += len(one.encode()) + _embedded_size(page, section)
+        if size > MOST and drawn:
             break
         drawn.append(one)
-    return drawn, len(page.sections) - len(drawn)
+        told.append(section if size <= MOST else _brief(section))
+    return drawn, replace(page, sections=tuple(told))
+
+
+def _embedded_size(page: Page, section: Section) -> int:
+    return len(embedded(replace(page, sections=(section,)).to_json()))
+
+
+def _brief(section: Section) -> Section:
+    """Its figures alone."""
+    models = (replace(model, operators=(), tensors=(), layers=()) for model in section.models)
+    return replace(section, models=tuple(models))
 
 
 def _contents(names: Sequence[str]) -> Markup:
@@ -79,10 +91,11 @@ def _contents(names: Sequence[str]) -> Markup:
     return tag("nav", tag("ul", *links), aria_label="Models")
 
 
-def _overview(page: Page, left: int) -> Markup:
+def _overview(page: Page, drawn: int) -> Markup:
     parts: list[Child] = []
+    left = len(page.sections) - drawn
     if len(page.sections) > 1:
-        rows = [_line(i, section) for i, section in enumerate(page.sections[:_LINES])]
+        rows = [_line(section, f"#u{i}" if i < drawn else "") for i, section in enumerate(page.sections[:_LINES])]
         titles = ("model", "on the chip", "off the chip", "on the CPU", "state", "why")
         parts.append(tables.table("Everything at a glance", titles, rows, right=(1, 2, 3)))
     if left:
@@ -97,16 +110,16 @@ def _overview(page: Page, left: int) -> Markup:
     return tag("section", tag("h2", "Overview"), inner, class_="card") if inner else Markup()
 
 
-def _line(number: int, section: Section) -> Sequence[Child]:
+def _line(section: Section, link: str) -> Sequence[Child]:
     found = [tables.whole(model) for model in section.models]
 
     def summed(key: str) -> str:
         render = text.count if key == "cpu_operators" else text.size
         return text.figure(total(getattr(f, key) for f in found), render) if found else ""
 
-    link = tag("a", section.name, href=f"#u{number}")
+    name = tag("a", section.name, href=link) if link else section.name
     figures = (summed(key) for key in ("on_chip_used", "off_chip", "cpu_operators"))
-    return (link, *figures, _state(section), prose(section.why))
+    return (name, *figures, _state(section), prose(section.why))
 
 
 def _state(section: Section) -> Markup:

@@ -18,6 +18,7 @@ from edgetpu_build.tflite.model import Operator, Subgraph
 SILICON = "a file for silicon does not tell its layers, but how much of them stays on the chip and how much streams"
 UNKNOWN_LAYERS = "its source is not what the lock was made from, so its layers are not known"
 PREDICTED = "Google's compiler made it: the figures are its own, the layers are the builtin compiler's prediction"
+_LAYERED = 60  # units; the sections of more never fit on a page
 _KINDS = {
     "": "a model, as it would be compiled",
     "edgetpu": "compiled for the Edge TPU",
@@ -42,12 +43,17 @@ def of_files(files: Sequence[Inspection]) -> Page:
 def of_outcome(title: str, outcome: Outcome, layers: Callable[[str], tuple[Layered, ...] | None]) -> Page:
     """A build. ``layers``: the members of a unit, layer by layer; None where they are not to be had."""
     shown = replace(outcome, seconds=0.0)
+    near = frozenset(unit.name for unit in outcome.units[:_LAYERED])
     return Page(
         title=title,
         lead=human.summary(shown),
-        sections=tuple(_unit(unit, layers) for unit in outcome.units),
+        sections=tuple(_unit(unit, layers if unit.name in near else _nothing) for unit in outcome.units),
         diagnostics=outcome.diagnostics,
     )
+
+
+def _nothing(_: str) -> None:
+    return None
 
 
 def edges(subgraph: Subgraph) -> tuple[Edge, ...]:

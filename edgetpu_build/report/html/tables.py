@@ -12,6 +12,7 @@ from edgetpu_build.report.html.marks import layer_size
 from edgetpu_build.report.html.markup import Child, Markup, join, prose, tag
 from edgetpu_build.report.html.values import Drawn
 
+_ROWS = 1000
 Render = Callable[[float], str]
 FIGURES: tuple[tuple[str, str, Render], ...] = (
     ("on_chip_used", "on the chip", text.size),
@@ -28,7 +29,10 @@ FIGURES: tuple[tuple[str, str, Render], ...] = (
 
 
 def table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[Child]], right: Collection[int] = ()) -> Markup:
-    """``right``: the columns of numbers. The first cell of a row is its heading."""
+    """``right``: the columns of numbers. The first cell of a row is its heading. Of very many rows the first."""
+    shown = list(rows)
+    if len(shown) > _ROWS:
+        shown = [*shown[:_ROWS], (f"and {len(shown) - _ROWS} more", *[""] * (len(titles) - 1))]
     head = tag(
         "tr",
         *(
@@ -36,7 +40,7 @@ def table(caption: str, titles: Sequence[str], rows: Iterable[Sequence[Child]], 
             for i, title in enumerate(titles)
         ),
     )
-    body = (tag("tr", *(_cell(i, cell, number=i in right) for i, cell in enumerate(row))) for row in rows)
+    body = (tag("tr", *(_cell(i, cell, number=i in right) for i, cell in enumerate(row))) for row in shown)
     found = tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body))
     return tag("div", found, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
@@ -81,11 +85,14 @@ def layers(model: Drawn) -> Markup:
 
 
 def operators(model: Drawn) -> Markup:
-    """In the order of the graph."""
+    """In the order of the graph; in very large ones those on the CPU first."""
     if not model.operators:
         return Markup()
     titles = ("operator", "runs on", *(["segment"] if model.segments else []), "first result", "why")
-    found = table(f"{model.name}: operators", titles, _operators(model))
+    rows = list(_operators(model))
+    if len(rows) > _ROWS:
+        rows.sort(key=lambda row: row[1] != "CPU")
+    found = table(f"{model.name}: operators", titles, rows)
     return folded(f"Table of {text.plural(len(model.operators), 'operator')}", found)
 
 

@@ -165,9 +165,12 @@ def test_models_without_parameters_on_the_chip(make) -> None:
 
 @pytest.mark.slow
 def test_large_graphs_stay_small() -> None:
-    page = pages.page(pages.file(models.chain_net(2000)))
+    page = pages.page(pages.file(models.chain_net(7000)))
     assert len(page.encode()) < MOST
+    assert "All 7000 operators" in page
     assert page.count("<circle") < 200
+    assert "and 6000 more" in page
+    assert data(page)["units"][0]["members"][0]["figures"]["operators"]["edgetpu"]["value"] == 7000
 
 
 @pytest.mark.slow
@@ -176,6 +179,10 @@ def test_many_large_models_stay_below_a_megabyte() -> None:
     page = pages.page(*[found] * 40)
     assert 500_000 < len(page.encode()) < MOST
     assert "would make this page too large" in page
+    found = parsed(page).elements
+    ids = {attributes["id"] for _, attributes in found if "id" in attributes}
+    links = {attributes["href"] for name, attributes in found if name == "a"}
+    assert {link.removeprefix("#") for link in links if link} <= ids
 
 
 @given(st.text(), st.text())
