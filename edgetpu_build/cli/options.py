@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
+from edgetpu_build.cli import output
 from edgetpu_build.cli.commands import Command
 from edgetpu_build.errors import EdgeTpuBuildError, error
 
@@ -18,8 +19,18 @@ _WORDS = (
 _VALUED = ("--project", "--format", "--color")
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Told its width: argparse makes one for every option, and would load `shutil` to ask for it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=output.columns() - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, but what it has to complain about is raised as one of our errors."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=_Formatter, **settings)
 
     def error(self, message: str) -> NoReturn:
         raise usage_error(_reworded(message), f"`{self.prog} --help` shows what there is")

@@ -133,7 +133,7 @@ def progress(view: View) -> Progress:
 
         return Progress(StringIO(), terminal=False)
     terminal = sys.stderr.isatty() and not os.environ.get("CI")
-    return Progress(sys.stderr, terminal=terminal, columns=_columns())
+    return Progress(sys.stderr, terminal=terminal, columns=columns())
 
 
 def style(view: View, stream: TextIO) -> Style:
@@ -144,7 +144,7 @@ def style(view: View, stream: TextIO) -> Style:
     return Style(
         color=_color(view.color, stream),
         unicode=encoding.startswith("utf") or encoding == "",
-        width=_columns() if stream.isatty() else None,
+        width=columns() if stream.isatty() else None,
     )
 
 
@@ -181,7 +181,7 @@ def _color(wish: str, stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _columns() -> int:
+def columns() -> int:
     """COLUMNS, else what the terminal says, else 80."""
     wanted = os.environ.get("COLUMNS", "")
     if wanted.isascii() and wanted.isdigit() and int(wanted):

@@ -33,6 +33,7 @@ _HEADERS = {
     for name, (depth, kept) in _DEPTHS.items()
 }
 _PLAIN = re.compile(r'([A-Za-z0-9_-]+) = (?:"([ !#-\[\]-~]*)"|(0|[1-9][0-9]*))').fullmatch
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?").fullmatch
 _NESTED = frozenset(name.rpartition(".")[2] for name in _DEPTHS)
 
 
@@ -132,8 +133,8 @@ def _scalar(value: str) -> str | int | float | bool:
         and inner.isprintable()
     ):
         return inner
-    if value.isascii() and value.isdecimal() and (value[0] != "0" or value == "0"):
-        return int(value)
+    if number := _NUMBER(value):
+        return float(value) if number.lastindex else int(value)
     found = slow(f"x = {value}")
     if list(found) != ["x"] or not isinstance(found["x"], str | int | float | bool):
         raise ValueError(value)

@@ -14,7 +14,6 @@ somebody else's record: a miss, left in place. Anything else that does not parse
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +58,8 @@ def encode(record: Record) -> bytes:
         "facts": record.facts,
         "fingerprint": record.fingerprint,
     }
+    import json  # what is up to date needs no record
+
     body = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
     return _HEAD + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
@@ -72,6 +73,8 @@ def decode(data: bytes, fingerprint: str) -> Record | None:
         raise DamagedError("not a record")
     if head[len(_HEAD) :] != hashlib.sha256(body).hexdigest().encode():
         raise DamagedError("its own digest does not hold")
+    import json
+
     try:
         fields = json.loads(body)
         blobs = tuple(_blob(*entry) for entry in fields["blobs"])

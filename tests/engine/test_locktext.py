@@ -72,6 +72,19 @@ LINES = [
     "options = 1",
     "x = true",
     "x = 1979-05-27",
+    "x = 1.5",
+    "x = -0.5e-7",
+    "x = 1e+05",
+    "x = -3",
+    "x = -0",
+    "x = 1.",
+    "x = .5",
+    "x = 01.5",
+    "x = +1",
+    "x = 1_0.5",
+    "x = inf",
+    "x = \u0661",
+    "list = [1.5, -2]",
     'x = """',
     "# said",
     "",
@@ -86,6 +99,13 @@ def test_the_quick_reader_gives_up_rather_than_say_something_else(lines: list[st
     found = locktext.quick(text)
     if found is not None:
         assert found == locktext.slow(text)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_as_we_write_it_needs_no_toml_reader(number: float) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(locktext, "slow", None)
+        assert locktext.quick(f"x = {locktext.format_value(number)}\ny = [-7, 0]") == {"x": number, "y": [-7, 0]}
 
 
 def test_what_a_person_made_of_it_is_read_too() -> None:
