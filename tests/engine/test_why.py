@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from edgetpu_build.compiler.interface import Identity
 from edgetpu_build.engine import layers, lockfile
 from edgetpu_build.engine.build import build
 from edgetpu_build.engine.project import Project
@@ -89,3 +91,15 @@ def test_layers_of_another_source_are_not_told(real: Yard) -> None:
     assert layers.of(lock.units["net"], layers.here(project(real))) is None
     assert layers.of(lock.units["net"], lambda _: None) is None
     assert layers.of(lock.units["net"], layers.at(project(real), "HEAD")) is not None
+
+
+def test_layers_of_googles_compiler_are_guesses_for_its_generation(real: Yard) -> None:
+    lock = lockfile.read(real.root)
+    assert lock
+    google = Identity(name="google", version="15.0.340273435", identity="15.0.340273435", target="edgetpu")
+    unit = replace(lock.units["net"], compiler=google, target="edgetpu")
+    assert layers._options(unit).generation == "15.0"
+    (layered,) = layers.of(unit, layers.here(project(real))) or ()
+    assert {layer.confidence for layer in layered.result.layers} == {"estimated"}
+    newest = replace(google, version="17.0.1")
+    assert layers._options(replace(unit, compiler=newest)).generation == unit.options.generation
