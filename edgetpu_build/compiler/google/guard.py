@@ -93,9 +93,9 @@ def _run(order: dict[str, object], folder: str, owner: _Owner) -> None:
         _say("end", None, getattr(failure, "strerror", None) or str(failure))
     else:
         with process:
-            _say("started", process.pid)
             timed_out = False
             try:
+                _say("started", process.pid)
                 timed_out = _follow(process, children, time.monotonic() + float(order["timeout"]))  # type: ignore[arg-type]
             finally:
                 _end(process)

@@ -125,3 +125,16 @@ def test_a_guard_that_is_killed_leaves_nothing_either(temporary: Path) -> None:
     assert os.listdir(temporary) == []
     left = Path(f"/proc/{pids[0]}/cmdline")
     assert not left.exists() or b"sleep" not in left.read_bytes()
+
+
+def test_an_owner_that_is_gone_before_it_hears_of_the_start_leaves_nothing(temporary: Path) -> None:
+    """Its end of the pipe is closed while the order is on its way."""
+    session = Session()
+    assert session._guard.stdin is not None
+    assert session._guard.stdout is not None
+    session._guard.stdout.close()
+    session._guard.stdin.write(b'{"argv": ["sh", "-c", "exec sleep 600"], "timeout": 600}\n')
+    session._guard.stdin.flush()
+    assert session._guard.wait(20) is not None
+    assert os.listdir(temporary) == []
+    session.close()
