@@ -6,20 +6,23 @@ import os
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgetpu_build.cli import options, output
 from edgetpu_build.cli.output import View
-from edgetpu_build.errors import error
+from edgetpu_build.errors import EdgeTpuBuildError, error
 
 if TYPE_CHECKING:
-    from edgetpu_build.compiler.interface import Options, Source
+    from edgetpu_build.compiler.interface import Backend, MemberResult, Options, Source
     from edgetpu_build.compiler.partition import Search
-    from edgetpu_build.engine.partitioning import Partitioned
+    from edgetpu_build.engine.outcome import Output
+    from edgetpu_build.engine.partitioning import Partitioned, Profiler
 
 NAME = "partition"
 HELP = "Cut a model into segments that take equally long"
+TIMEOUT = 180  # seconds a compile, as the original
 LINKS = {"pcionly": "pcie", "usbonly": "usb3", "any": "usb3"}
 
 
@@ -67,7 +70,7 @@ def configure(parser: ArgumentParser) -> None:
         metavar="WHICH",
         type=options.one_of("simulated", "device"),
         default="simulated",
-        help="simulated (default: predicted latency) or device",
+        help="simulated (default: predicted latency) or device (one is enough; needs --edgetpu_compiler_binary)",
     )
     add("--resume", action="store_true", help="go on with what an interrupted run measured")
 
@@ -82,7 +85,13 @@ def run(args: Namespace) -> int:
     with closing(output.progress(view)) as progress:
         oneoff.make_folder(args.output_dir)
         done = partitioning.by_profile(
-            source, asked, search, args.output_dir, resume=args.resume, say=(lambda _: None) if view.json else progress
+            source,
+            asked,
+            search,
+            args.output_dir,
+            resume=args.resume,
+            say=(lambda _: None) if view.json else progress,
+            profiler=_profiler(args),
         )
         if args.edgetpu_compiler_binary:
             _by_google(args, path, done, progress)
@@ -101,16 +110,37 @@ def _answer(args: Namespace, view: View, path: str, done: Partitioned, seconds: 
 
     if view.json:
         pieces = oneoff.pieces(done.result, [path], [0], args.output_dir)
-        outputs = [[piece.published for piece in made] for made in pieces]
+        outputs = [[_written(piece.output) for piece in made] for made in pieces]
+        result = done.result
+        if args.edgetpu_compiler_binary:
+            result = replace(result, compiler=_google(args).identify())
         document = json_form.compile_report(
-            done.result, command=NAME, sources=[path], outputs=outputs, seconds=seconds, partition=report.to_json(done)
+            result, command=NAME, sources=[path], outputs=outputs, seconds=seconds, partition=report.to_json(done)
         )
         output.emit_json(document)
         return 0
-    text = report.human(done, str(device_of(_options(args))))
+    how = f"predicted for {device_of(_options(args))}" if args.profiler == "simulated" else "measured on a device"
+    text = report.human(done, how)
     saved = f"Segments have been saved under {args.output_dir}\nTotal time: {seconds:.3f}s."
     diagnostics = [*done.result.warnings, *(w for member in done.result.members for w in member.warnings)]
     return output.answer(view, NAME, f"{text}\n{saved}", diagnostics=diagnostics)
+
+
+def _written(path: str) -> Output:
+    """An output as it lies on disk."""
+    from hashlib import sha256
+
+    from edgetpu_build.engine.outcome import Output
+
+    data = Path(path).read_bytes()
+    return Output(path=path, sha256=sha256(data).hexdigest(), size=len(data))
+
+
+def _google(args: Namespace) -> Backend:
+    from edgetpu_build.compiler import choose
+
+    command = [args.edgetpu_compiler_binary]
+    return choose.backend("google", command=command, requires_compiler=None, generation="16.0")
 
 
 def _bound(value: str) -> int | None:
@@ -144,14 +174,32 @@ def _check(args: Namespace, path: str) -> None:
         raise error("ETB501", f"output_dir `{args.output_dir}` is not a valid directory")
     if folder.is_dir() and not os.access(folder, os.W_OK):
         raise error("ETB501", f"permission denied to output_dir `{args.output_dir}`")
-    if args.profiler == "device":
-        raise _no_devices(args.num_segments)
+    if args.profiler == "device" and not args.edgetpu_compiler_binary:
+        told = "`--profiler device` measures what Google's compiler makes"
+        raise options.usage_error(told, "name it with `--edgetpu_compiler_binary`")
 
 
-def _no_devices(wanted: int) -> Any:
-    """Whatever is plugged in: this version measures by prediction only."""
-    told = f"`--profiler device` would need {wanted} Edge TPUs, and this version cannot measure on them yet"
-    return error("ETB213", told, "leave it out: the simulated profiler needs none")
+def _profiler(args: Namespace) -> Profiler | None:
+    """What measures on a real device, None for prediction."""
+    if args.profiler == "simulated":
+        return None
+    try:
+        from edgetpu_build.runtime import profiler
+    except ImportError as problem:
+        hint = "`pip install 'edgetpu-build[runtime]'`"
+        raise error("ETB215", f"`--profiler device` needs LiteRT and numpy: {problem}", hint) from None
+    name = profiler.device(args.device_type)
+    if not name:
+        told = f"`--profiler device` needs an Edge TPU ({args.device_type}), and none is plugged in"
+        raise error("ETB321", told, "leave it out: the simulated profiler needs none")
+
+    def measure(plain: bytes) -> float:
+        try:
+            return profiler.milliseconds(_googles(args, "segment", plain).artifact, name)
+        except (EdgeTpuBuildError, ValueError, RuntimeError):  # a segment that compiles or runs nowhere is none
+            return float("inf")
+
+    return measure
 
 
 def _source(path: str) -> Source:
@@ -182,22 +230,27 @@ def _search(args: Namespace) -> Search:
 
 
 def _by_google(args: Namespace, path: str, done: Partitioned, say: Any) -> None:
-    """Each segment compiled by Google's program; the figures told stay those of the prediction."""
+    """Each segment compiled by Google's program, files named as it names them."""
     from edgetpu_build import files
-    from edgetpu_build.compiler import choose
-    from edgetpu_build.compiler.interface import Options, Request, Source
+    from edgetpu_build.compiler import text
 
-    compiler = choose.backend(
-        "google", command=[args.edgetpu_compiler_binary], requires_compiler=None, generation="16.0"
-    )
-    segments, stem = done.result.members[0].segments, Path(path).stem
-    asked = Options(delegate_step=args.delegate_search_step)
+    segments, stem, folder = done.result.members[0].segments, Path(path).stem, Path(args.output_dir)
     for segment in segments:
         name = f"{stem}_segment_{segment.index}_of_{len(segments)}"
         say(f"compiling {name} with {args.edgetpu_compiler_binary}")
-        request = Request(sources=(Source(label=f"{name}.tflite", data=segment.plain),), options=asked)
-        (member,) = compiler.compile(request, timeout=180, progress=say).members
-        folder = Path(args.output_dir)
+        member = _googles(args, name, segment.plain)
+        output = str(folder / f"{name}_edgetpu.tflite")
+        log = text.fill(member.log, source=f"{name}.tflite", output=output)
         files.write_atomic(str(folder / f"{name}.tflite"), segment.plain)
-        files.write_atomic(str(folder / f"{name}_edgetpu.tflite"), member.artifact)
-        files.write_atomic(str(folder / f"{name}_edgetpu.log"), member.log.encode("utf-8", "surrogateescape"))
+        files.write_atomic(output, member.artifact)
+        files.write_atomic(str(folder / f"{name}_edgetpu.log"), log.encode("utf-8", "surrogateescape"))
+
+
+def _googles(args: Namespace, name: str, plain: bytes) -> MemberResult:
+    """An uncompiled segment, compiled by Google's program."""
+    from edgetpu_build.compiler.interface import Options, Request, Source
+
+    request = Request(
+        sources=(Source(label=f"{name}.tflite", data=plain),), options=Options(delegate_step=args.delegate_search_step)
+    )
+    return _google(args).compile(request, timeout=TIMEOUT, progress=lambda _: None).members[0]

@@ -22,7 +22,7 @@ from edgetpu_build.compiler.builtin import Builtin
 from edgetpu_build.compiler.interface import Options, Request, Result, Source
 from edgetpu_build.compiler.partition import Division, Found, Search
 from edgetpu_build.compiler.segmentation import Segments
-from edgetpu_build.tflite import reader
+from edgetpu_build.tflite import reader, surgery
 from edgetpu_build.tflite.model import Model
 
 FORMAT = 1
@@ -71,17 +71,33 @@ class Times:
             os.unlink(self.path)
 
 
-def by_profile(source: Source, options: Options, search: Search, folder: str, *, resume: bool, say: Say) -> Partitioned:
-    """The best division by simulated profile, compiled. ``search.operators`` is filled in here.
+Profiler = Callable[[bytes], float]
+"""Milliseconds of an uncompiled segment, measured."""
+
+
+def by_profile(
+    source: Source,
+    options: Options,
+    search: Search,
+    folder: str,
+    *,
+    resume: bool,
+    say: Say,
+    profiler: Profiler | None = None,
+) -> Partitioned:
+    """The best division by profile, compiled by builtin. ``search.operators`` is filled in here. Without a ``profiler``
+    segments take what is predicted.
 
     Raises ETB311 where there is no division. Interrupted, it leaves what it measured for ``resume``.
     """
     model = reader.read(source.data, label=source.label)
     order = segmentation.schedule(segmentation.consumers(model.main))
     name = os.path.basename(source.label).removesuffix(".tflite")
-    times = Times(os.path.join(folder, f".{name}.partition.json"), _digest(source, options))
+    times = Times(
+        os.path.join(folder, f".{name}.partition.json"), _digest(source, options, measured=profiler is not None)
+    )
     kept = times.load() if resume else 0
-    cost = balance.predicted(model, options)
+    cost = balance.predicted(model, options) if profiler is None else _measured(model, profiler)
 
     def measure(start: int, end: int) -> int | None:
         run = (start, end)
@@ -103,7 +119,7 @@ def by_profile(source: Source, options: Options, search: Search, folder: str, *,
     with _kept(times):
         found = partition.find(asked, measure, _first(model, search.segments, order), say)
         segments = tuple(tuple(sorted(order[a:b])) for a, b in pairwise(found.best.places))
-        if found.targets and search.step == 1:
+        if profiler is None and found.targets and search.step == 1:
             found, segments = _better(found, segments, model, options, cost)
         say("compiling what was found")
         result = Builtin(segments).compile(Request(sources=(source,), options=options), timeout=0, progress=say)
@@ -114,6 +130,13 @@ def forget(folder: str, path: str) -> None:
     """Removes what was kept of the measurements for a model: its outputs are there."""
     name = os.path.basename(path).removesuffix(".tflite")
     Times(os.path.join(folder, f".{name}.partition.json"), "").forget()
+
+
+def _measured(model: Model, profiler: Profiler) -> balance.Cost:
+    def cost(operators: tuple[int, ...]) -> float:
+        return profiler(surgery.extract(model, operators, *surgery.boundary(model.main, operators)))
+
+    return cost
 
 
 def _better(
@@ -148,6 +171,7 @@ def _first(model: Model, count: int, order: list[int]) -> tuple[int, ...] | None
     return tuple(places)
 
 
-def _digest(source: Source, options: Options) -> str:
-    device = f"{options.link} {options.clock} {options.generation} {options.min_runtime_version}"
-    return hashlib.sha256(source.data + device.encode()).hexdigest()
+def _digest(source: Source, options: Options, *, measured: bool) -> str:
+    how = "measured" if measured else "predicted"
+    facts = (how, options.link, options.clock, options.generation, options.min_runtime_version)
+    return hashlib.sha256(source.data + repr(facts).encode()).hexdigest()

@@ -10,8 +10,8 @@ from edgetpu_build.engine.partitioning import Partitioned
 from edgetpu_build.report import text
 
 
-def human(done: Partitioned, assumes: str) -> str:
-    return "\n".join(_lines(done, assumes))
+def human(done: Partitioned, how: str) -> str:
+    return "\n".join(_lines(done, how))
 
 
 def to_json(done: Partitioned) -> dict[str, Any]:
@@ -28,9 +28,9 @@ def to_json(done: Partitioned) -> dict[str, Any]:
     }
 
 
-def _lines(done: Partitioned, assumes: str) -> Iterator[str]:
+def _lines(done: Partitioned, how: str) -> Iterator[str]:
     best, first = done.found.best, done.found.first
-    yield f"latencies predicted for {assumes}"
+    yield f"latencies, {how}"
     for number, (operators, time) in enumerate(zip(done.segments, best.times, strict=True)):
         yield f"  segment {number}  {text.plural(len(operators), 'operator'):>14}  {time / 1e6:9.3f} ms"
     slowest, fastest = (f"{time / 1e6:.3f} ms" for time in (best.slowest, best.slowest - best.spread))

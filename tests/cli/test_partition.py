@@ -120,7 +120,7 @@ def test_what_was_kept_of_another_model_or_is_damaged_counts_as_nothing(
             ["--num_segments", "2", "--edgetpu_compiler_binary", "no", "chain.tflite"],
             "edgetpu_compiler_binary `no` does",
         ),
-        (["--num_segments", "2", "--profiler", "device", "chain.tflite"], "would need 2 Edge TPUs"),
+        (["--num_segments", "2", "--profiler", "device", "chain.tflite"], "name it with `--edgetpu_compiler_binary`"),
         (["--num_segments", "2", "--device_type", "isa", "chain.tflite"], "pcionly, usbonly, any"),
         (["--num_segments", "2", "--initial_lower_bound_ns", "-5", "chain.tflite"], "-1 to have it found"),
         (["--num_segments", "99", "chain.tflite"], "99 segments"),
@@ -134,3 +134,50 @@ def test_refusals(chain: Path, capsys: pytest.CaptureFixture[str], argv: list[st
     code, document = answer(capsys, *argv)
     assert code in (2, 3)
     assert told in str(document["errors"])
+
+
+@pytest.fixture
+def google(chain: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Builtin stands in for Google's program."""
+    from edgetpu_build.compiler import choose
+    from edgetpu_build.compiler.builtin import Builtin
+
+    (chain.parent / "edgetpu_compiler").write_text("")
+    monkeypatch.setattr(choose, "backend", lambda *_args, **_more: Builtin())
+    return ["--edgetpu_compiler_binary", "edgetpu_compiler"]
+
+
+def test_outputs_can_be_googles(chain: Path, google: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = answer(capsys, *google, "--num_segments", "2", "chain.tflite")
+    assert code == 0
+    names = {f"chain_segment_{i}_of_2{end}" for i in range(2) for end in (".tflite", "_edgetpu.tflite", "_edgetpu.log")}
+    assert {path.name for path in (chain.parent / "out").iterdir()} == names
+    assert "{input}" not in (chain.parent / "out" / "chain_segment_0_of_2_edgetpu.log").read_text()
+
+
+def test_without_a_device_it_says_so(chain: Path, google: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ai_edge_litert")
+    code, document = answer(capsys, *google, "--num_segments", "2", "--profiler", "device", "chain.tflite")
+    assert code == 3
+    assert "none is plugged in" in str(document["errors"])
+
+
+def test_a_device_measures_segments_one_by_one(
+    chain: Path, google: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ai_edge_litert")
+    from edgetpu_build.compiler.inspection import inspect
+    from edgetpu_build.runtime import profiler
+
+    asked: list[str] = []
+
+    def milliseconds(artifact: bytes, name: str) -> float:
+        asked.append(name)
+        return 2.0 * (inspect(artifact).figures.edgetpu_operators.value or 0)
+
+    monkeypatch.setattr(profiler.silicon, "devices", lambda: [{"type": "usb", "path": "/dev/bus/usb/1"}])
+    monkeypatch.setattr(profiler, "milliseconds", milliseconds)
+    code, document = answer(capsys, *google, "--num_segments", "4", "--profiler", "device", "chain.tflite")
+    assert code == 0
+    assert document["partition"]["slowest_ns"] == 4_000_000  # type: ignore[index]
+    assert set(asked) == {"usb:0"}
