@@ -40,7 +40,7 @@ def check(
 
 def is_glob(source: str, is_file: Callable[[str], bool]) -> bool:
     """A source that names an existing file is that file; only otherwise are `* ? [` a glob."""
-    return any(sign in source for sign in "*?[") and not is_file(source)
+    return ("*" in source or "?" in source or "[" in source) and not is_file(source)
 
 
 def is_segmented(model: Mapping[str, Any]) -> bool:

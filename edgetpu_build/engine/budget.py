@@ -135,6 +135,8 @@ def judge(
     """
     found: list[Diagnostic] = []
     for member, outcome in zip(unit.members, members, strict=True):
+        if not _bounds(member.budget) and member.budget.growth is None:
+            continue
         parts = _segments(outcome) or (Part(f"`{member.name}`", outcome.figures, outcome.outputs),)
         whole = (Part(f"`{member.name}`", outcome.figures, outcome.outputs),)
         found += _judge(member.budget, parts, whole, unit.name, member.line)

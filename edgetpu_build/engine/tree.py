@@ -149,7 +149,7 @@ class EitherTree:
 
 
 def is_pattern(text: str) -> bool:
-    return any(sign in text for sign in "*?[")
+    return "*" in text or "?" in text or "[" in text
 
 
 def fits(name: str, pattern: str) -> bool:
