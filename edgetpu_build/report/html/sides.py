@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgetpu_build.chip.facts import SRAM_BYTES
 from edgetpu_build.figure import Figures
 from edgetpu_build.report import changes, text
 from edgetpu_build.report.html import marks, memory, tables
@@ -34,7 +33,7 @@ def of_model(model: Drawn) -> Markup:
     table = tables.table(
         f"{model.name}: what moved", ("figure", "before", "now", "difference", ""), rows, right=(1, 2, 3)
     )
-    scale = max(SRAM_BYTES, *(_total(side) for side in (model.before, model.figures)))
+    scale = max(1.0, _total(model.before), _total(model.figures))
     bars = [*_bar("before", model.before, scale), *_bar("now", model.figures, scale)]
     return join([tag("div", *bars, class_="bars"), table])
 
