@@ -23,6 +23,7 @@ FLIPPED = {
     "multiple_subgraphs": True,
     "generation": "15.0",
     "restore_metadata": True,
+    "reweight": "auto",
     "link": "pcie",
     "clock": "std",
 }
@@ -34,12 +35,12 @@ def key(identity: Identity = BUILTIN, options: Options | None = None, inputs: tu
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Options)])
 def test_every_option_counts(name: str) -> None:
-    identity = GOOGLE if name == "restore_metadata" else BUILTIN
+    identity = GOOGLE if name in {"restore_metadata", "reweight"} else BUILTIN
     assert key(identity, replace(Options(), **{name: FLIPPED[name]})) != key(identity)
 
 
 def test_what_is_assumed_of_the_device_is_no_ingredient_while_nobody_says_otherwise() -> None:
-    assert not {"link", "clock"} & {part.tag for part in ingredients(BUILTIN, Options(), (ONE,))}
+    assert not {"link", "clock", "reweight"} & {part.tag for part in ingredients(BUILTIN, Options(), (ONE,))}
 
 
 def test_options_that_a_compiler_does_not_look_at_do_not_count() -> None:
