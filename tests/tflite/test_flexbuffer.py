@@ -9,7 +9,7 @@ from flatbuffers import flexbuffers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgetpu_build.tflite.flexbuffer import read_map, write_map
+from edgetpu_build.tflite.flexbuffer import read_map, replace_string, write_map
 
 keys = st.text("0123456789abcxyz", min_size=1, max_size=5)
 numbers = st.integers(-(1 << 31), (1 << 31) - 1)
@@ -50,3 +50,23 @@ def test_damage_is_refused_or_harmless(data: st.DataObject) -> None:
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(ValueError):
         read_map(memoryview(raw))
+
+
+@given(st.binary(max_size=200), st.integers(0, 4))
+def test_a_string_is_replaced_and_the_rest_stays(text: bytes, grown: int) -> None:
+    longer = text + bytes(16 * grown)
+    whole = b"".join(write_map({"1": 7, "2": b"beagle", "4": text, "5": -1}))
+    found = read_map(memoryview(replace_string(memoryview(whole), "4", longer)))
+    assert {key: value if isinstance(value, int) else bytes(value) for key, value in found.items()} == {
+        "1": 7,
+        "2": b"beagle",
+        "4": longer,
+        "5": -1,
+    }
+
+
+def test_only_a_string_of_the_right_length_is_replaced() -> None:
+    whole = memoryview(b"".join(write_map({"1": 7, "4": b"text"})))
+    for key, value in (("1", b"text"), ("4", b"longer"), ("9", b"text")):
+        with pytest.raises(ValueError, match="whose length can become"):
+            replace_string(whole, key, value)
