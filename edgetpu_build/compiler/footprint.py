@@ -72,19 +72,39 @@ class Window(NamedTuple):
         return self.rows.kernel * self.columns.kernel
 
 
-def extent(size: int, out: int, axis: Axis, *, same: bool, padded: int = 0) -> int:
-    """Rows of the input in the fullest tile: its own and those that its rows of the output read, padding included.
+Span = tuple[int, int]  # first row and the one after the last; rows of padding have numbers outside the map
+
+
+def spans(size: int, out: int, axis: Axis, *, same: bool, padded: int = 0) -> tuple[Span, ...]:
+    """For each tile its rows of the input and those that its rows of the output read, padding included.
 
     ``padded``: rows that a PAD in front has added, which are not stored.
     """
     reach = (axis.kernel - 1) * axis.dilation + 1
     before = padded + (max((out - 1) * axis.stride + reach - size - padded, 0) // 2 if same else 0)
-    most = 0
+    found = []
     for tile in range(GRID):
-        low, high = part(tile * size), part((tile + 1) * size)
+        span = part(tile * size), part((tile + 1) * size)
         first, end = part(tile * out), part((tile + 1) * out)
         if end > first:
-            start, stop = first * axis.stride - before, (end - 1) * axis.stride - before + reach
-            low, high = (min(low, start), max(high, stop)) if high > low else (start, stop)
-        most = max(most, high - low)
-    return most
+            start = first * axis.stride - before
+            span = joined(span, (start, start + (end - 1 - first) * axis.stride + reach))
+        found.append(span)
+    return tuple(found)
+
+
+def joined(first: Span, second: Span) -> Span:
+    """What covers both; a span without rows counts for nothing."""
+    if first[0] >= first[1]:
+        return second
+    return first if second[0] >= second[1] else (min(first[0], second[0]), max(first[1], second[1]))
+
+
+def fullest(found: Sequence[Span]) -> int:
+    """Rows of the tile that holds most."""
+    return max(high - low for low, high in found)
+
+
+def extent(size: int, out: int, axis: Axis, *, same: bool, padded: int = 0) -> int:
+    """Rows of the input in the fullest tile when one window reads it."""
+    return fullest(spans(size, out, axis, same=same, padded=padded))

@@ -141,7 +141,7 @@ def _draft(model: Model, names: Names, stop_at: frozenset[int], options: Options
         for layer in parameters.layers(subgraph, generation=known.name, mapped=frozenset(partition))
     )
     writes = known.writes_for(options.min_runtime_version)
-    needs = tuple(activation.analyse(subgraph, partition, writes) for partition in placed.partitions)
+    needs = tuple(activation.analyse(subgraph, partition, writes, known.name) for partition in placed.partitions)
     return _Draft(model, placed, found, needs)
 
 

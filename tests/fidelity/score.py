@@ -33,7 +33,7 @@ class Verdict:
     """``right``: score -> bool, for the scores that the row can judge. ``claimed``: all figures were called exact.
 
     ``activation``: how near the forecast of tile memory came: "exact", "near" (within 10 %) or "off" where nothing
-    exceeds a tile's memory, "inside" or "outside" the bracket where something does.
+    exceeds a tile's memory, "inside" or "outside" the bracket where something does. ``sure``: it was called exact.
     """
 
     row: str
@@ -42,6 +42,7 @@ class Verdict:
     claimed: bool = False
     right: dict[str, bool] = field(default_factory=dict)
     activation: str = ""
+    sure: bool = False
     note: str = ""
 
 
@@ -95,6 +96,7 @@ def judge(members: Sequence[Row], complete: bool) -> list[Verdict]:
         else:
             _judge_placement(verdict, row, answer)
             verdict.activation = _activation(row, answer)
+            verdict.sure = any(need.per_tile.confidence == "exact" for need in answer.activations)
             if complete and not row.get("memory_doubtful"):
                 _judge_memory(verdict, mine, want)
         verdicts.append(verdict)
@@ -158,7 +160,8 @@ def _activation(row: Row, answer: Forecast) -> str:
     (true,), (need,) = found, answer.activations
     if need.peak > TILE_ACTIVATION_BYTES:
         return "inside" if (need.per_tile.low or 0) <= true <= (need.per_tile.high or 0) else "outside"
-    return "exact" if true == need.peak else "near" if abs(need.peak / true - 1) <= 0.1 else "off"
+    ours = need.per_tile.value or 0
+    return "exact" if true == ours else "near" if abs(ours / true - 1) <= 0.1 else "off"
 
 
 def _judge_memory(verdict: Verdict, mine: tuple[int, int], want: tuple[int, int]) -> None:
@@ -199,6 +202,12 @@ def claims(found: Sequence[Verdict]) -> tuple[int, int]:
     return sum(made), len(made)
 
 
+def activation_claims(found: Sequence[Verdict]) -> tuple[int, int]:
+    """(right, made): rows whose activation memory per tile we call exact."""
+    judged = [v.activation == "exact" for v in found if v.sure and v.activation]
+    return sum(judged), len(judged)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--compiler", action="append", default=[])
@@ -212,6 +221,10 @@ def main() -> None:
         shares = ((score, *share(mine, score)) for score in SCORES)
         told = "; ".join(f"{s} {r}/{n} ({100 * f:.1f} % by family)" for s, r, n, f in shares if n)
         lines.append(f"{compiler or 'all'}: {told}; claims of exact {'/'.join(map(str, claims(mine)))}")
+        counts = Counter(v.activation for v in mine if v.activation)
+        shown = ", ".join(f"{word} {count}" for word, count in counts.most_common())
+        right, made = activation_claims(mine)
+        lines[-1] += f"; activation {shown or 'not known'}, claims of exact {right}/{made}"
     sys.stdout.write("\n".join(lines) + "\n")
 
 

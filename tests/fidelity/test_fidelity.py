@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -34,6 +35,15 @@ def test_shares_of_right_rows_do_not_fall(verdicts: Sequence[Verdict], name: str
 def test_what_we_call_exact_is(verdicts: Sequence[Verdict]) -> None:
     right, made = score.claims(verdicts)
     assert made > 850
+    assert right >= 0.995 * made
+
+
+def test_activation_memory_does_not_fall_and_is_exact_where_we_say_so(verdicts: Sequence[Verdict]) -> None:
+    counts = Counter(verdict.activation for verdict in verdicts)
+    assert counts["exact"] >= 0.86 * (counts["exact"] + counts["near"] + counts["off"])
+    assert counts["outside"] == 0
+    right, made = score.activation_claims(verdicts)
+    assert made >= 79
     assert right >= 0.995 * made
 
 
