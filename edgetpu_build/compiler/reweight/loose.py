@@ -30,6 +30,7 @@ def immediates(
     found: Sequence[Change], words: Sequence[Word], foreign: Sequence[int], graphs: Graphs
 ) -> Iterator[Change]:
     """What immediates become. ``foreign``: where words of operators that pick cells stand."""
+    _zero_padding(graphs)
     stops: list[tuple[int, Word | None]] = [(at, None) for at in foreign]
     stops += [(word.found.at, word) for word in words if word.found.constants != MOVE or word.candidates]
     pending = [*found, (1 << 62, 0)]
@@ -56,11 +57,9 @@ def _window(window: Sequence[Change], word: Word | None, graphs: Graphs) -> Iter
             continue
         if value != fill * REPEATED:
             raise refused(f"the immediate of word {at} is neither padding nor a factor of ADD")
-        outcomes = {point(after) for before, after in _inputs(operators, graphs) if point(before) == fill}
         if fill == 0:
-            if outcomes - {0}:
-                _zero_padding(operators, old)
             continue
+        outcomes = {point(after) for before, after in _inputs(operators, graphs) if point(before) == fill}
         if len(outcomes) != 1:
             raise refused(f"padding with {fill} in word {at} belongs to no one operator")
         yield at, outcomes.pop() * REPEATED
@@ -78,22 +77,26 @@ def _inputs(operators: Sequence[int], graphs: Graphs) -> Iterator[tuple[Tensor, 
     old, new = graphs
     for index in operators:
         before, after = old.input(index, 0), new.input(index, 0)
-        if before is not None and after is not None and old.operators[index].kind != "MAX_POOL_2D":
+        if before is not None and after is not None and _pads(old, index):
             yield before, after
 
 
-def _zero_padding(operators: Sequence[int], old: Graph) -> None:
+def _zero_padding(graphs: Graphs) -> None:
     """Padding with 0 looks like no padding: where it would become something else, nobody knows which word it is."""
-    padded = [i for i in operators if _pads(old, i)]
-    if padded:
-        raise refused(f"{old.name(padded[0])} pads with zero point 0, which is no longer 0")
+    old, _ = graphs
+    for index in sorted(old.mapped):
+        for before, after in _inputs([index], graphs):
+            if point(before) == 0 != point(after):
+                raise refused(f"{old.name(index)} pads with zero point 0, which is no longer 0")
 
 
 def _pads(graph: Graph, index: int) -> bool:
-    """Whether an operator may read beyond the rim of its input."""
+    """Whether an operator may read beyond the rim of its input, and finds its zero point there."""
     operator, source, weights = graph.operators[index], graph.input(index, 0), graph.input(index, 1)
-    if operator.kind.startswith("RESIZE"):
+    if operator.kind == "PAD" or operator.kind.startswith("RESIZE"):
         return True
+    if operator.kind == "MAX_POOL_2D":
+        return False
     if any(operator.inputs[0] in other.outputs and other.kind == "PAD" for other in graph.operators):
         return True
     if operator.options.get("padding") != "SAME" or source is None:
