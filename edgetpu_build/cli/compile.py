@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from edgetpu_build.cli import options, output
 from edgetpu_build.cli.output import View
-from edgetpu_build.errors import Diagnostic, EdgeTpuBuildError, error, warning
+from edgetpu_build.errors import EdgeTpuBuildError, error, warning
 
 if TYPE_CHECKING:
     from edgetpu_build.chip.generations import Generation
@@ -58,7 +58,12 @@ def _google_options(parser: ArgumentParser) -> None:
         action="store_true",
         help="map every part that can be, not only the first",
     )
-    add("-d", "--search_delegate", action="store_true", help="if compiling fails, try with fewer operators")
+    add(
+        "-d",
+        "--search_delegate",
+        action="store_true",
+        help="if compiling fails, try with fewer operators; builtin guesses whether it would",
+    )
     add("-k", "--delegate_search_step", metavar="N", type=options.whole(1), help="fewer by N each time (default: 1)")
     add(
         "-t",
@@ -123,7 +128,7 @@ def run(args: Namespace) -> int:
         done = _compile(args, known, view)
     except EdgeTpuBuildError as problem:
         if problem.exit_code == 3 and not view.json:
-            _emit(_failure(args, known, problem.diagnostics[0]))
+            _emit(_failure(args, known, problem))
         raise
     return _answer(args, known, view, done)
 
@@ -285,9 +290,11 @@ def _success(args: Namespace, known: Generation, done: _Done, made: list[Piece])
     )
 
 
-def _failure(args: Namespace, known: Generation, problem: Diagnostic) -> str:
+def _failure(args: Namespace, known: Generation, failure: EdgeTpuBuildError) -> str:
     from edgetpu_build.compiler import text
+    from edgetpu_build.compiler.search import VainSearchError
 
+    problem = failure.diagnostics[0]
     path = next((p for p in args.models if p == problem.file or f"`{p}`" in problem.message), args.models[0])
     step = (args.delegate_search_step or 1) if args.search_delegate else 0
     return text.failure_text(
@@ -295,6 +302,7 @@ def _failure(args: Namespace, known: Generation, problem: Diagnostic) -> str:
         generation=known,
         source=path,
         timeout_sec=args.timeout_sec,
+        attempts=failure.attempts if isinstance(failure, VainSearchError) else (),
         search_step=step,
         first_line=args.first_line,
     )

@@ -40,7 +40,9 @@ __all__ = ["REVISION", "Builtin", "predict"]
 
 Tries = tuple[text.Attempt, ...]
 _NAMED = re.compile(r"\boperator (\d+)")
-LIKELY_TO_FAIL = 0.6  # at which likelihood the delegate search counts a try as failed
+LIKELY_TO_FAIL = 0.6
+"""At which likelihood the delegate search counts a try as failed. A guess: the likelihood is a score set by hand from
+three failures (``activation.likelihood``), and Google's compiler may well succeed there, or fail elsewhere."""
 
 
 class Builtin:
@@ -68,7 +70,7 @@ class Builtin:
             compiler=self.identify(),
             options=options,
             members=tuple(replace(m, warnings=(*more, *m.warnings)) for m, more in zip(members, found, strict=True)),
-            warnings=notes,
+            warnings=(*notes, *_guessed(tries)),
             attempts=tries,
         )
 
@@ -251,6 +253,18 @@ class _Mapped(NamedTuple):
         )
 
 
+def _guessed(tries: Tries) -> tuple[Diagnostic, ...]:
+    """That the search stepped back on a guess, where it did."""
+    failed = [attempt for attempt in tries if attempt.failed]
+    if not failed:
+        return ()
+    message = (
+        f"the delegate search counted {len(failed)} of {len(tries)} tries as failed on a guess: {failed[0].reason}; "
+        f"from a likelihood of {LIKELY_TO_FAIL:.0%} on a try counts as failed, a limit set by hand"
+    )
+    return (warning("ETB312", message, 'Google\'s compiler knows: `--backend google`, or `backend = "google"`'),)
+
+
 def _warnings(found: Sequence[Diagnostic], operators: Sequence[OperatorResult], label: str) -> tuple[Diagnostic, ...]:
     nothing = diagnosis.nothing_mapped(operators, label)
     return (*found, nothing) if nothing else tuple(found)
@@ -262,6 +276,7 @@ def _searched(
     def attempt(left_out: frozenset[int]) -> tuple[Forecast, str]:
         (forecast,) = predict([model], options, [names], segment=segment, stop_at=left_out)
         score = max(map(activation.likelihood, forecast.activations), default=0.0)
-        return forecast, "large activation tensors are likely to make it fail" if score >= LIKELY_TO_FAIL else ""
+        reason = f"large activation tensors are likely to make it fail (likelihood {score:.0%}, a guess)"
+        return forecast, reason if score >= LIKELY_TO_FAIL else ""
 
     return search(model.main, options.delegate_step, attempt)

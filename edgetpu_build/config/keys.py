@@ -224,7 +224,8 @@ MODEL = (
         kind=SEARCH,
         default="false",
         doc="When the compile fails, step back from the end of the graph until it works; a number is the step in "
-        "operators.",
+        "operators. The builtin compiler guesses from activation memory whether a try would fail, and warns where it "
+        "did.",
         example="search-delegate = 4",
     ),
     Key(

@@ -179,6 +179,52 @@ def test_delegate_search_shows_its_tries(edgetpu: Edgetpu) -> None:
     ]
 
 
+def carrying() -> bytes:
+    """Eight operators; the first four keep a map of 256 KiB a tile for the fourth."""
+    net = Net()
+    x = net.conv(net.input((1, 512, 512, 3)), 16)
+    x = net.add(x, net.conv(net.conv(x, 16, kernel=1), 16, kernel=1))
+    for _ in range(4):
+        x = net.conv(x, 4, kernel=1)
+    return net.build([x])
+
+
+def test_a_vain_delegate_search_shows_every_try(edgetpu: Edgetpu, folder: Path) -> None:
+    """Google's layout; nothing special is printed at the end."""
+    data = carrying()
+    (folder / "in" / "c.tflite").write_bytes(data)
+    graph = read(data).main
+    cut = graph.tensors[graph.operators[3].outputs[0]].name
+    failed = [
+        "Started a compilation timeout timer of 180 seconds.",
+        "Compilation failed: large activation tensors are likely to make it fail (likelihood 90%, a guess)",
+        "Compilation child process completed within timeout period.",
+        "Compilation failed! ",
+    ]
+    run = edgetpu("compile", "-d", "-k", "4", "in/c.tflite")
+    assert run.code == 1
+    assert run.out.splitlines() == [
+        V16,
+        "Searching for valid delegate with step 4",
+        "Try to compile segment with 8 ops",
+        *failed,
+        "Try to compile segment with 4 ops",
+        f"Intermediate tensors: {cut}",
+        *failed,
+    ]
+    assert "found nothing to compile in 2 tries of step 4" in run.err
+    assert made(folder) == []
+
+
+def test_a_search_that_steps_back_on_a_guess_says_so(edgetpu: Edgetpu, folder: Path) -> None:
+    (folder / "in" / "c.tflite").write_bytes(carrying())
+    run = edgetpu("compile", "-d", "in/c.tflite")
+    assert run.code == 0
+    assert "tries as failed on a guess: large activation tensors are likely" in run.err
+    assert "from a likelihood of 60% on a try counts as failed, a limit set by hand" in run.err
+    assert "on a guess" not in edgetpu("compile", "-d", "in/a.tflite").err
+
+
 def test_a_step_without_a_search_is_not_ignored_silently(edgetpu: Edgetpu) -> None:
     assert "`-k` has no effect without `-d`" in edgetpu("compile", "-k", "2", "in/a.tflite").err
 

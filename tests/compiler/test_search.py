@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from edgetpu_build.compiler.search import search
+from edgetpu_build.compiler.search import VainSearchError, search
 from edgetpu_build.compiler.segments_auto import smallest
 from edgetpu_build.errors import EdgeTpuBuildError, error
 from edgetpu_build.tflite.model import Subgraph
@@ -70,3 +72,11 @@ def test_other_errors_end_the_search() -> None:
 
     with pytest.raises(EdgeTpuBuildError):
         smallest(off_chip, 5)
+
+
+def test_a_vain_search_carries_its_tries_through_another_process() -> None:
+    with pytest.raises(VainSearchError) as caught:
+        search(chain(3), 2, lambda _: (None, "too large"))
+    there = pickle.loads(pickle.dumps(caught.value))
+    assert there.diagnostics == caught.value.diagnostics
+    assert [(t.operators, t.failed) for t in there.attempts] == [(3, True), (1, True)]
