@@ -8,10 +8,13 @@ files take less than this finds (18 compiles), so that an excess is never called
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 WORK_LIMIT = 20_000  # steps that all buffers live together; beyond, packing would take longer than compiling
+
+
+Place = tuple[int, int]  # first address and the one after the last
 
 
 class Buffer(NamedTuple):
@@ -39,24 +42,23 @@ def packed(buffers: Sequence[Buffer], steps: int) -> int | None:
     """Bytes that the buffers take when they are packed; None if that is too much work to find out."""
     if sum(buffer.last - buffer.first + 1 for buffer in buffers) > WORK_LIMIT:
         return None
-    placed: list[list[tuple[int, int]]] = [[] for _ in range(steps)]
+    held: list[list[Place]] = [[] for _ in range(steps)]  # in each step
+    begun: list[list[Place]] = [[] for _ in range(steps)]  # in the step in which they begin
     top = 0
-    for buffer in sorted(buffers, key=lambda buffer: (-buffer.size, buffer.first)):
-        start = _lowest(buffer.size, {taken for step in _steps(buffer) for taken in placed[step]})
-        for step in _steps(buffer):
-            placed[step].append((start, start + buffer.size))
-        top = max(top, start + buffer.size)
+    for size, first, last in sorted(buffers, key=lambda buffer: (-buffer.size, buffer.first)):
+        later = (place for step in begun[first + 1 : last + 1] for place in step)
+        start = _lowest(size, sorted((*held[first], *later)))
+        begun[first].append((start, start + size))
+        for step in held[first : last + 1]:
+            step.append((start, start + size))
+        top = max(top, start + size)
     return top
 
 
-def _steps(buffer: Buffer) -> Iterator[int]:
-    return iter(range(buffer.first, buffer.last + 1))
-
-
-def _lowest(size: int, taken: set[tuple[int, int]]) -> int:
-    """The lowest address with ``size`` free bytes between the (start, end) that are taken."""
+def _lowest(size: int, taken: Sequence[Place]) -> int:
+    """The lowest address with ``size`` free bytes between the places that are taken, in order."""
     free = 0
-    for start, end in sorted(taken):
+    for start, end in taken:
         if start - free >= size:
             return free
         free = max(free, end)
