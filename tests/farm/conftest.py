@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,8 @@ class Cluster:
     def __init__(self, folder: Path, workers: int, *options: str) -> None:
         self.folder = folder
         home = {"HOME": str(folder), "EDGETPU_BUILD_CACHE_DIR": str(folder / "none"), "PYTHONPATH": str(ROOT)}
-        self._env = {**os.environ, **home, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+        dask = {"SCHEDULER__ALLOWED_FAILURES": "10", "COMM__TIMEOUTS__CONNECT": "1s"}
+        self._env = {**os.environ, **home, **{f"DASK_DISTRIBUTED__{name}": value for name, value in dask.items()}}
         self._processes = [self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")]
         self.client: Any = distributed.Client(
             scheduler_file=str(folder / "scheduler.json"), set_as_default=False, timeout=60
@@ -35,7 +35,7 @@ class Cluster:
     def add(self, workers: int, *options: str) -> None:
         known = len(self.pids)
         self._processes.append(
-            self._start("worker", "--nworkers", str(workers), "--nthreads", "1", "--no-dashboard", *options)
+            self._start("worker", "--nworkers", str(workers), "--no-dashboard", *(options or ("--nthreads", "1")))
         )
         self.client.wait_for_workers(known + workers, timeout=60)
 
@@ -45,8 +45,6 @@ class Cluster:
 
     def close(self) -> None:
         self.client.shutdown()
-        for process in reversed(self._processes):
-            process.send_signal(signal.SIGTERM)
         for process in self._processes:
             try:
                 process.wait(20)

@@ -159,3 +159,34 @@ class TestNoFarm:
     def test_addresses(self) -> None:
         assert place_of("dask://host:8786") == "host:8786"
         assert place_of("dask://[::1]:8786/") == "[::1]:8786"
+
+
+class TestResources:
+    def test_only_so_many_at_once_on_a_worker_with_many_threads(
+        self, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+    ) -> None:
+        """A worker with eight threads that declares one `compile`: eight compiles of 0.2 s cannot overlap."""
+        narrow = Cluster(tmp_path_factory.mktemp("narrow"), 0)
+        try:
+            narrow.add(1, "--nthreads", "8", "--resources", "compile=1")
+            yard = many(tmp_path, 4, "alone ")
+            outcome = build(replace(yard.project(), backend=Alone(log=str(tmp_path / "log"))), farm=narrow.address)
+            assert set(states(outcome).values()) == {"compiled"}
+        finally:
+            narrow.close()
+
+
+class Alone(StandIn):
+    """Fails where another compile runs at the same time."""
+
+    def compile(self, request, *, timeout, progress):
+        alone = Path(self.log + ".lock")
+        with alone.open("x"):
+            try:
+                request = replace(
+                    request,
+                    sources=tuple(replace(one, data=one.data + b" sleep=0.1 ") for one in request.sources),
+                )
+                return super().compile(request, timeout=timeout, progress=progress)
+            finally:
+                alone.unlink()
