@@ -17,6 +17,7 @@ from edgetpu_build.chip.facts import SRAM_BYTES
 from edgetpu_build.chip.generations import generation
 from edgetpu_build.compiler import segmentation, timing
 from edgetpu_build.compiler.capacity import POOL_BYTES
+from edgetpu_build.compiler.footprint import tile_bytes
 from edgetpu_build.compiler.forecast import Forecast, predict, predict_segment
 from edgetpu_build.compiler.instructions import instruction_bytes
 from edgetpu_build.compiler.interface import Options
@@ -29,6 +30,7 @@ from edgetpu_build.tflite.model import Model, Subgraph
 
 NEVER = float("inf")
 ROUNDS = 400  # of dynamic programming; what is best by then is taken
+_SHARED = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "QUANTIZE", "PAD")  # may leave their result where it was
 _CLOSE = 1e-6  # milliseconds that do not matter
 
 Cost = Callable[[tuple[int, ...]], float]
@@ -189,16 +191,19 @@ class _Runs:
         start = instruction_bytes(subgraph, (), (), new=new).value or 0
         self._start = start / self._rate
         self._told = [
-            ((instruction_bytes(subgraph, (index,), (0,), new=new).value or 0) - start) / self._rate
+            ((instruction_bytes(subgraph, (index,), (_held(subgraph, index),), new=new).value or 0) - start)
+            / self._rate
             if index in compute
             else 0.0
             for index in order
         ]
         self._made = {tensor: place for place, op in enumerate(self._operators) for tensor in op.outputs}
         self._last: dict[int, int] = {tensor: len(order) for tensor in subgraph.outputs}
+        self._mapped = [index in compute for index in order]
         for place, op in enumerate(self._operators):
-            for tensor in op.inputs:
-                self._last[tensor] = max(self._last.get(tensor, 0), place)
+            for tensor in op.inputs:  # what the CPU reads leaves the Edge TPU, wherever the cut is
+                until = place if self._mapped[place] else len(order)
+                self._last[tensor] = max(self._last.get(tensor, 0), until)
         self._ends: list[list[int]] = [[] for _ in range(len(order) + 1)]
         for tensor, place in self._last.items():
             self._ends[place].append(tensor)
@@ -213,20 +218,33 @@ class _Runs:
         compute = given = 0.0
         stored = 0
         for place in range(start, len(self._operators)):
-            op = self._operators[place]
-            for tensor in op.inputs:
+            op, mapped = self._operators[place], self._mapped[place]
+            for tensor in op.inputs if mapped else ():
                 if tensor not in entering and (tensor in self._fed or self._made.get(tensor, place) < start):
                     entering.add(tensor)
                     sent += self._sent[tensor]
-            given += sum(self._given[tensor] for tensor in op.outputs if self._last.get(tensor, -1) > place)
-            given -= sum(
-                self._given[tensor] for tensor in self._ends[place] if start <= self._made.get(tensor, -1) < place
-            )
+            if mapped:
+                given += sum(self._given[tensor] for tensor in op.outputs if self._last.get(tensor, -1) > place)
+                given -= sum(self._given[tensor] for tensor in self._ends[place] if self._inside(tensor, start, place))
             sent += self._told[place]
             compute += self._compute[place]
             stored += self._stored[place]
             streams = max(0, stored - self._room) / self._rate
             yield sent + given + max(compute, streams)
+
+    def _inside(self, tensor: int, start: int, place: int) -> bool:
+        """Whether the Edge TPU made it since ``start``."""
+        made = self._made.get(tensor, -1)
+        return start <= made < place and self._mapped[made]
+
+
+def _held(subgraph: Subgraph, index: int) -> int:
+    """Bytes of a tile that an operator needs at least: its own maps, where it gives a map of its own."""
+    op = subgraph.operators[index]
+    if op.kind in _SHARED:
+        return 0
+    maps = [subgraph.tensors[i] for i in (*op.inputs, *op.outputs) if i >= 0]
+    return sum(tile_bytes(t.shape) for t in maps if t.data is None)
 
 
 def _sizes(subgraph: Subgraph, rate: float) -> list[float]:

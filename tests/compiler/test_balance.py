@@ -15,7 +15,7 @@ from tests.support.graphs import Graph, model
 
 
 def made(seed: int, size: int = 9) -> Model:
-    """Convolutions of all sizes, with sums of branches in between."""
+    """Convolutions of all sizes, with sums of branches in between; odd seeds have a tail that stays on the CPU."""
     rng = random.Random(seed)
     net = Graph()
     side = rng.choice([8, 16, 32])
@@ -26,6 +26,8 @@ def made(seed: int, size: int = 9) -> Model:
             z = net.conv(x, 16, padding="SAME")
             y = net.op("ADD", y, z)
         x = y
+    if seed % 2:
+        x = net.op("ADD", net.op("LEAKY_RELU", x, alpha=0.1), net.conv(x, 16, padding="SAME"))
     return model(net.subgraph(x))
 
 
