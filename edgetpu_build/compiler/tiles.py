@@ -264,7 +264,7 @@ class TileMemory:
             self._copies.append(Buffer(need - held, 2 * place, 2 * place))
 
     def _spread(self, op: Operator) -> int:
-        """PAD of a map smaller than the grid deals it out anew over as few tiles (15 compiles), RESHAPE alone too (3)."""
+        """PAD of a map smaller than the grid deals it out anew over as few tiles (15 compiles), RESHAPE alone too."""
         source, out = op.inputs[0], op.outputs[0]
         rows, columns, _ = self._shape(source)
         if op.kind == "RESHAPE" and len(self._operators) == 1:
