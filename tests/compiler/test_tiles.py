@@ -64,6 +64,12 @@ def test_what_no_rule_covers_is_an_estimate() -> None:
     assert need(net.build([net.dense(x, 64)])).per_tile.confidence == "estimated"
 
 
+def test_products_are_known_from_one_figure_only_and_so_never_called_exact() -> None:
+    net = Net()
+    x = net.conv(net.input((1, 64, 64, 4)), 16, kernel=1)
+    assert need(net.build([net.like("MUL", x, x)])).per_tile.confidence == "estimated"
+
+
 def test_a_wide_input_from_the_host_is_an_estimate() -> None:
     net = Net()
     x = net.conv(net.input((1, 16, 16, 32)), 32)

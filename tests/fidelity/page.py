@@ -58,7 +58,7 @@ _RULES = """\
 | bytes of a layer | follows from the layout of its blob |
 | cached or streamed | exact where the answer is the same over the whole range of possible room, else an estimate |
 | room on the chip | a range: it depends on the size of the instructions, which is a fit (16 % to 33 % median error) |
-| activation memory | exact where convolutions or products of maps need most, buffers leave no gaps, and all else \
+| activation memory | exact where convolutions or additions need most, buffers leave no gaps, and all else \
 needs far less; else an estimate; above 192 KiB a tile a bracket |
 | a failure for large activations | a likelihood set by hand from three failures: a warning, and in a delegate search \
 what a failed try is |
