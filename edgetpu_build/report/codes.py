@@ -191,8 +191,8 @@ PAGES: dict[str, tuple[str, str]] = {
         "Run `compiler-command` with `--version` by hand and see what it says.",
     ),
     "ETB404": (
-        "`--executor dask://HOST:PORT` names a scheduler that cannot be reached, has no workers, or workers that differ.",
-        "Start `dask scheduler` and `dask worker` with this version of edgetpu-build installed; see docs/how-to/farm.md.",
+        "`--executor dask://HOST:PORT` names a scheduler that is out of reach or has no workers, or other ones than here.",
+        "Start `dask scheduler` and `dask worker`, with this version of edgetpu-build; see docs/how-to/farm.md.",
     ),
     "ETB501": (
         "The file system refused a file of the project: no room, no permission, read-only.",
