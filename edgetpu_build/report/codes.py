@@ -191,7 +191,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "Run `compiler-command` with `--version` by hand and see what it says.",
     ),
     "ETB404": (
-        "`--executor dask://HOST:PORT` names a scheduler that is out of reach or has no workers, or other ones than here.",
+        "`--executor dask://HOST:PORT` names a scheduler that is out of reach, has no workers, or workers that differ.",
         "Start `dask scheduler` and `dask worker`, with this version of edgetpu-build; see docs/how-to/farm.md.",
     ),
     "ETB501": (
