@@ -1,16 +1,15 @@
 """The table of commands: the one source of the help page, of dispatch, of did-you-mean and of the reference page.
 
 A command's module holds ``NAME``, ``HELP``, ``configure(parser)`` and ``run(args) -> int``; it is imported when it is
-called and not before. What a later version will bring stands here too, so that it is refused by name, never ignored.
+called and not before.
 """
 
 from __future__ import annotations
 
 
 class Command:  # no dataclass and no NamedTuple: the help page must not wait for `typing`, `re` and `inspect`
-    """One command: what the help page says of it and how much of it this version has.
+    """One command, and what the help page says of it.
 
-    ``later_options``: option -> what it will do in a later version; refused until then.
     ``google_style``: the command stands in for one of Google's programs, so its short options are theirs (`-v` is
     `--version`) and so are its exit codes (0 or 1) unless JSON is asked for.
     """
@@ -21,14 +20,12 @@ class Command:  # no dataclass and no NamedTuple: the help page must not wait fo
         help: str,  # noqa: A002 argparse's word for it
         group: str,
         *,
-        later_options: tuple[tuple[str, str], ...] = (),
         google_style: bool = False,
         formats: tuple[str, ...] = ("human", "json", "github"),
     ) -> None:
         self.name = name
         self.help = help
         self.group = group
-        self.later_options = later_options
         self.google_style = google_style
         self.formats = formats
 

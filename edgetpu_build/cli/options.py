@@ -41,12 +41,10 @@ def usage_error(message: str, hint: str = "") -> EdgeTpuBuildError:
 
 
 def parser_for(command: Command, module: Any) -> Parser:
-    """The parser of one command: its own options, the common ones, and those that are refused by name."""
+    """The parser of one command: its own options and the common ones."""
     parser = Parser(prog=f"edgetpu-build {command.name}", description=f"{module.HELP}.", allow_abbrev=False)
     module.configure(parser)
     add_common(parser, command)
-    for option, purpose in command.later_options:
-        parser.add_argument(option, nargs="?", metavar="...", action=_Later, help=f"{purpose} (in a later version)")
     return parser
 
 
@@ -141,19 +139,6 @@ def nearest(found: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(found, list(known), n=1, cutoff=0.6)), "")
-
-
-class _Later(argparse.Action):
-    """An option that a later version brings: refused by name."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> NoReturn:
-        raise error(
-            "ETB213", f"`{option_string}` is not available in this version", f"leave it out; it will {self.purpose}"
-        )
-
-    @property
-    def purpose(self) -> str:
-        return (self.help or "").removesuffix(" (in a later version)")
 
 
 def _unknown(parser: Parser, word: str) -> EdgeTpuBuildError:

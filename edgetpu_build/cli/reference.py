@@ -63,7 +63,6 @@ def _section(command: Command) -> str:
     parser = options.Parser(prog=f"edgetpu-build {command.name}", add_help=False, allow_abbrev=False)
     import_module(command.module).configure(parser)
     rows = [_row(action) for action in options.actions(parser) if action.help != argparse.SUPPRESS]
-    rows += [f"| `{option}` | {text} (in a later version) |" for option, text in command.later_options]
     table = ["| argument | meaning |", "| --- | --- |", *rows, ""] if rows else []
     return "\n".join([*lines, *table])
 

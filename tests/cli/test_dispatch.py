@@ -13,8 +13,6 @@ from edgetpu_build import __version__
 from edgetpu_build.cli import commands, dispatch
 from edgetpu_build.errors import error
 
-LATER_OPTIONS = [(c.name, option) for c in commands.COMMANDS for option, _ in c.later_options]
-
 
 def test_the_version(edgetpu):
     for words in (["--version"], ["-V"], ["--color", "never", "--version"]):
@@ -69,15 +67,6 @@ def test_usage_errors_end_with_2_and_say_why(edgetpu, words, text):
     assert text in run.err
     assert "invalid" not in run.err
     assert "Traceback" not in run.err
-
-
-@pytest.mark.parametrize(("name", "option"), LATER_OPTIONS)
-@pytest.mark.parametrize("value", [[], ["value"]])
-def test_options_of_a_later_version_are_refused_by_name(edgetpu, name, option, value):
-    run = edgetpu(name, option, *value)
-    assert (run.code, run.out) == (2, "")
-    assert f"`{option}` is not available in this version [ETB213]" in run.err
-    assert "in a later version" in " ".join(edgetpu(name, "--help").out.split())
 
 
 def test_common_options_stand_anywhere(edgetpu):
